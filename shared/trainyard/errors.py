@@ -1,0 +1,94 @@
+"""Every failure that a user can cause or meet, each with the exit code it ends the process with.
+
+    UserError                      1  base: printed as one line, never as a traceback
+    ├── UsageError                 2  the command line itself is wrong
+    ├── ManifestError             10  family.toml: a key or value is wrong
+    ├── UnknownFamily             11  no such family under containers/
+    ├── DefinitionError           12  the pipeline definition is malformed or inconsistent
+    ├── Unsupported               13  the definition asks for what cannot run here
+    ├── ParameterError            14  a pipeline parameter: unknown, missing, wrong type or not in its enum
+    ├── ExpressionError           15  a reference has no value at run time
+    ├── SetupError                20  an environment could not be prepared
+    ├── StoreError                21  the store: a bad URI or key, a missing object
+    ├── DiskFull                  22  no space left where the store lives
+    ├── NotFound                  23  no such execution, step, group or package
+    ├── DataError                 24  input data given on the command line
+    ├── RegistryError             25  a model package cannot be changed as asked
+    ├── EndpointError             26  serving: port in use, start-up failed, request refused
+    ├── ExecutionFailed           30  the execution ended as Failed
+    └── ExecutionStopped         130  the execution was stopped (Ctrl-C)
+
+A message says the bad value, where it was, what was possible and what to do.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """An expected failure; ``str(error)`` is what the user reads."""
+
+    exit_code = 1
+
+
+class UsageError(UserError):
+    exit_code = 2
+
+
+class ManifestError(UserError):
+    exit_code = 10
+
+
+class UnknownFamily(UserError):
+    exit_code = 11
+
+
+class DefinitionError(UserError):
+    exit_code = 12
+
+
+class Unsupported(UserError):
+    exit_code = 13
+
+
+class ParameterError(UserError):
+    exit_code = 14
+
+
+class ExpressionError(UserError):
+    exit_code = 15
+
+
+class SetupError(UserError):
+    exit_code = 20
+
+
+class StoreError(UserError):
+    exit_code = 21
+
+
+class DiskFull(UserError):
+    exit_code = 22
+
+
+class NotFound(UserError):
+    exit_code = 23
+
+
+class DataError(UserError):
+    exit_code = 24
+
+
+class RegistryError(UserError):
+    exit_code = 25
+
+
+class EndpointError(UserError):
+    exit_code = 26
+
+
+class ExecutionFailed(UserError):
+    exit_code = 30
+
+
+class ExecutionStopped(UserError):
+    exit_code = 130
