@@ -1,0 +1,100 @@
+"""Virtual environments of families, made once per lock: ``venvs/<family>-<digest of requirements.txt>``."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+from trainyard.errors import SetupError
+from trainyard.families import Family
+
+_READY = "trainyard-ready"
+
+# The sagemaker-training toolkit comes as source with one C file, which only MPI across hosts uses.
+# Where there is no compiler or no Python.h, this stands for the compiler and makes an empty library.
+_STAND_IN_COMPILER = """#!/bin/sh
+while [ $# -gt 0 ]; do [ "$1" = -o ] && : > "$2"; shift; done
+"""
+
+
+class Environments:
+    """Makes and finds the families' environments below one folder.
+
+    ``say`` is told, in a few words, what takes time.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None] = lambda text: None) -> None:
+        self._folder = folder
+        self._say = say
+
+    def path(self, family: Family) -> Path:
+        lock = (family.folder / "requirements.txt").read_bytes()
+        digest = hashlib.sha256(lock + sys.version.encode()).hexdigest()
+        return self._folder / f"{family.name}-{digest[:12]}"
+
+    def python(self, family: Family) -> Path:
+        """The family's interpreter; its environment is made first if need be.
+
+        Raises SetupError when the packages cannot be installed; what was begun is begun anew next time.
+        """
+        venv = self.path(family)
+        if not (venv / _READY).exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / f"{venv.name}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not (venv / _READY).exists():
+                    self._make(family, venv)
+        return venv / "bin" / "python"
+
+    def _make(self, family: Family, venv: Path) -> None:
+        self._say(f"setting up the environment of {family.name} (once)")
+        shutil.rmtree(venv, ignore_errors=True)
+        log = self._folder / f"{venv.name}.log"
+        log.unlink(missing_ok=True)
+        requirements = str(family.folder / "requirements.txt")
+        python = str(venv / "bin" / "python")
+        uv = Path(sys.executable).with_name("uv")
+        installers = [[sys.executable, "-m", "pip", "--python", python, "install", "-q"]]
+        if uv.exists():
+            installers.insert(0, [str(uv), "pip", "install", "-q", "--python", python])
+        _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], log)
+        for installer in installers:
+            if _run([*installer, "--require-hashes", "-r", requirements], log, _compiler(venv)):
+                (venv / _READY).touch()
+                self._say(f"environment of {family.name} is ready")
+                return
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
+        raise SetupError(
+            f"the environment of {family.name} could not be made from {requirements}: {last[0]} "
+            f"(whole output in {log}); check the network and run the command again"
+        )
+
+
+def _run(command: list[str], log: Path, extra: dict[str, str] | None = None) -> bool:
+    with log.open("ab") as output:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(extra or {})},
+        )
+    return ended.returncode == 0
+
+
+def _compiler(venv: Path) -> dict[str, str]:
+    compiler = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
+    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    if shutil.which(compiler) and header.exists():
+        return {}
+    stand_in = venv / "stand-in-cc"
+    stand_in.write_text(_STAND_IN_COMPILER)
+    stand_in.chmod(0o755)
+    return {"CC": str(stand_in), "LDSHARED": str(stand_in)}

@@ -1,0 +1,162 @@
+"""What to run, fully resolved: values that can be printed, compared in tests and handed to any launcher."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from trainyard.execution.targets import Target
+
+REGION = "us-east-1"
+ARN = f"arn:aws:sagemaker:{REGION}:000000000000"
+"""Beginning of every local ARN; region and account are those of the dummy credentials."""
+
+DEFAULT_GRACE_SECONDS = 120.0
+"""How long a job may take to end after SIGTERM before it gets SIGKILL (AWS: "Stop a training job")."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """Objects that a job finds below ``container_path`` when it starts; the job cannot change the originals."""
+
+    name: str
+    container_path: str
+    uri: str
+    data_type: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"
+    distribution: Literal["FullyReplicated", "ShardedByS3Key"] = "FullyReplicated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """A container folder whose files are stored below ``uri`` when the job has succeeded.
+
+    ``archive`` says whether they are stored as they are or as one gzipped tar file.
+    """
+
+    name: str
+    container_path: str
+    uri: str
+    archive: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A container folder that is one with an S3 prefix for as long as the job runs, and after it."""
+
+    container_path: str
+    uri: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """One Processing or Training job.
+
+    ``config`` maps paths below ``/opt/ml`` to JSON content; ``resourceconfig`` is the path (below
+    ``/opt/ml``) of the file that tells every host who it is. ``command`` is empty where the image's
+    own command runs. Times are in seconds.
+    """
+
+    name: str
+    kind: Literal["Processing", "Training"]
+    image: str
+    target: Target
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    resource_config: str = "input/config/resourceconfig.json"
+    host_count: int = 1
+    instance_type: str = "local"
+    channels: tuple[Channel, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    checkpoint: Checkpoint | None = None
+    max_runtime: float = 86_400.0
+    grace: float = DEFAULT_GRACE_SECONDS
+    metrics: tuple[Metric, ...] = ()
+
+    @property
+    def platform_environment(self) -> dict[str, str]:
+        """What SageMaker itself sets, beside the request's own ``environment``."""
+        prefix = self.kind.upper()
+        names = {f"{prefix}_JOB_ARN": f"{ARN}:{self.kind.lower()}-job/{self.name}", "AWS_REGION": REGION}
+        return {**names, "TRAINING_JOB_NAME": self.name} if self.kind == "Training" else names
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(f"algo-{number}" for number in range(1, self.host_count + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A folder of this machine that the job sees at a path below its ``/opt/ml``."""
+
+    source: Path
+    container_path: str
+    read_only: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedHost:
+    """One host of a job, laid out on disk: ``ml`` stands for its ``/opt/ml``."""
+
+    name: str
+    folder: Path
+    ml: Path
+    mounts: tuple[Mount, ...]
+
+    @property
+    def log(self) -> Path:
+        return self.folder.parent / f"{self.name}.log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a job's hosts ended: one exit code each (128 + signal for a killed one)."""
+
+    exit_codes: tuple[int, ...]
+    stopped: Literal["", "Stopped", "MaxRuntimeExceeded"] = ""
+
+    @property
+    def exit_code(self) -> int:
+        return next((code for code in self.exit_codes if code), 0)
+
+
+class StopSignal:
+    """Tells running jobs to stop; ``hurry`` asks to skip the rest of their grace."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+
+    def request(self) -> None:
+        """The first call stops, a second one hurries."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    @property
+    def requested(self) -> bool:
+        return self._stop.is_set()
+
+    @property
+    def hurried(self) -> bool:
+        return self._hurry.is_set()
+
+
+class Launcher(Protocol):
+    """Runs the hosts of a staged job to their end; the only thing in this room with effects outside the store.
+
+    ``tick`` is called several times a second while they run.
+    """
+
+    def __call__(
+        self, request: JobRequest, hosts: Sequence[StagedHost], stop: StopSignal, tick: Callable[[], None]
+    ) -> Ended: ...

@@ -1,0 +1,60 @@
+"""What Processing and Training steps share: checks of their arguments, and how a job ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from trainyard.errors import DefinitionError
+from trainyard.execution.request import Ended, JobRequest
+
+_MOST_HOSTS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOutcome:
+    """How a job ended. Times are in seconds since 1970; ``failure`` is the FailureReason, or empty."""
+
+    request: JobRequest
+    ended: Ended
+    started: float
+    ended_at: float
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    stored: dict[str, int] = field(default_factory=dict)
+    failure: str = ""
+    message: str = ""
+    logs: tuple[Path, ...] = ()
+
+    @property
+    def status(self) -> str:
+        if self.ended.stopped:
+            return "Stopped"
+        return "Failed" if self.failure else "Completed"
+
+
+def need(step: str, arguments: Mapping[str, Any], *path: str, at: str = "Arguments") -> Any:
+    """The value at a path of keys; raises DefinitionError naming step and field where there is none."""
+    value: Any = arguments
+    for key in path:
+        if not isinstance(value, Mapping) or key not in value:
+            raise DefinitionError(f"step {step!r}: {at}.{'.'.join(path)} is missing")
+        value = value[key]
+    return value
+
+
+def check_count(step: str, field_path: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_HOSTS:
+        raise DefinitionError(
+            f"step {step!r}: {field_path} is {value!r}; a whole number from 1 to {_MOST_HOSTS} is needed"
+        )
+    return value
+
+
+def container_path(step: str, place: str, path: str, base: str) -> str:
+    """The path, if it is an absolute one below ``base`` that cannot leave it; raises DefinitionError."""
+    parts = PurePosixPath(path)
+    if ".." in parts.parts or not parts.is_relative_to(base) or str(parts) == base:
+        raise DefinitionError(f"step {step!r}: {place} is {path!r}; it must be a folder below {base}")
+    return str(parts)

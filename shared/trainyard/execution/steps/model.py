@@ -1,0 +1,20 @@
+"""Model steps: CreateModel's request to DescribeModel's answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from trainyard.definition.runnable import FieldRules
+from trainyard.execution.request import ARN
+
+RULES = FieldRules(
+    honoured=frozenset({"PrimaryContainer", "Containers", "ModelName", "InferenceExecutionConfig"}),
+    without_effect=frozenset({"ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation", "Tags"}),
+)
+
+
+def describe(arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
+    name = str(arguments.get("ModelName", name))
+    return {**arguments, "ModelName": name, "ModelArn": f"{ARN}:model/{name}", "CreationTime": time.time()}

@@ -1,0 +1,171 @@
+"""The one folder that holds everything a run leaves: state, objects, jobs and environments."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import string
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from trainyard.errors import NotFound, StoreError
+from trainyard.execution.s3 import ObjectStore, disk_errors
+from trainyard.execution.state import Row, State
+from trainyard.families import repository_root
+from trainyard.registry.packages import Registry
+
+DEFAULT_BUCKET = "trainyard-local"
+
+_README = """This folder belongs to trainyard: what its local runs made. It can be deleted as a whole.
+
+state.sqlite3   executions, steps, the model registry
+s3/             the local S3: s3/BUCKET/KEY
+jobs/           one folder per job: its log, and its files if it failed
+venvs/          the families' environments
+compiled/       compiled pipeline definitions
+locks/          which executions have a living process
+"""
+
+
+class Store:
+    """Opens ``$TRAINYARD_HOME``, or ``.trainyard`` in the repository, and makes it if it is not there."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = (home or default_home()).absolute()
+        with disk_errors(self.home):
+            try:
+                for name in ("s3", "jobs", "venvs", "locks"):
+                    (self.home / name).mkdir(parents=True, exist_ok=True)
+                readme = self.home / "README"
+                if not readme.exists():
+                    readme.write_text(_README)
+            except (FileExistsError, NotADirectoryError, PermissionError) as error:
+                raise StoreError(
+                    f"{self.home} cannot be the store: {error.strerror}; set TRAINYARD_HOME to a folder of yours"
+                ) from error
+        self.objects = ObjectStore(self.home / "s3")
+        try:
+            self.state = State(self.database)
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{self.database} cannot be used: {error}; move it away to start anew"
+            ) from error
+
+    @property
+    def database(self) -> Path:
+        return self.home / "state.sqlite3"
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self.database)
+
+    def job_folder(self, job: str) -> Path:
+        return self.home / "jobs" / job
+
+    def logs(self, job: str) -> list[Path]:
+        """The log of each host of a job, algo-1 first."""
+        return sorted(self.job_folder(job).glob("algo-*.log"), key=lambda path: (len(path.name), path.name))
+
+    @contextmanager
+    def living(self, execution: str) -> Iterator[None]:
+        """Hold the mark that says: a process works on this execution. The kernel takes it away with the process.
+
+        Raises StoreError when another process holds it.
+        """
+        with (self.home / "locks" / execution).open("w") as lock:
+            for _ in range(20):  # somebody who only looks holds it for a moment
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(0.05)
+                    continue
+                yield
+                return
+        raise StoreError(f"execution {execution} is running in another process; wait, or stop that one")
+
+    def is_living(self, execution: str) -> bool:
+        with (self.home / "locks" / execution).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    def execution(self, execution: str) -> Row:
+        """An execution's row; one whose process died without a word is shown, and recorded, as Failed.
+
+        Raises NotFound. ``last`` means the newest one.
+        """
+        rows = self.state.executions(1)
+        name = rows[0]["id"] if execution == "last" and rows else execution
+        row = self.state.execution(name)
+        if row is None:
+            raise NotFound(
+                f"no execution {execution!r}; `trainyard executions` lists them, 'last' is the newest"
+            )
+        return self._checked(row)
+
+    def executions(self, limit: int = 100) -> list[Row]:
+        return [self._checked(row) for row in self.state.executions(limit)]
+
+    def _checked(self, row: Row) -> Row:
+        if row["status"] != "Executing" or self.is_living(row["id"]):
+            return row
+        row = self.state.execution(row["id"]) or row
+        if row["status"] != "Executing":  # it ended properly between the two looks
+            return row
+        reason = f"its process died; go on with: trainyard run --resume {row['id']}"
+        for step in self.state.steps(row["id"]):
+            if step["status"] == "Executing":
+                self.state.update_step(row["id"], step["name"], status="Failed", failure="its process died")
+        self.state.update_execution(row["id"], status="Failed", failure=reason)
+        return {**row, "status": "Failed", "failure": reason}
+
+
+def default_home() -> Path:
+    home = os.environ.get("TRAINYARD_HOME")
+    return Path(home).expanduser() if home else repository_root() / ".trainyard"
+
+
+def new_execution_id() -> str:
+    """12 lower-case letters and digits, as SageMaker's are."""
+    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(12))
+
+
+def describe_execution(row: Row, steps: list[Row]) -> dict[str, Any]:
+    """One execution with its steps, shaped like DescribePipelineExecution and ListPipelineExecutionSteps."""
+    return {
+        "PipelineExecutionId": row["id"],
+        "PipelineName": row["pipeline"],
+        "PipelineExecutionStatus": row["status"],
+        "FailureReason": row["failure"],
+        "CreationTime": row["started"],
+        "EndTime": row["ended"],
+        "PipelineParameters": row["parameters"],
+        "PipelineExecutionSteps": [_describe_step(step) for step in steps],
+    }
+
+
+def _describe_step(step: Row) -> dict[str, Any]:
+    entry = {
+        "StepName": step["name"],
+        "StepType": step["kind"],
+        "StepStatus": step["status"],
+        "StartTime": step["started"],
+        "EndTime": step["ended"],
+        "AttemptCount": step["attempts"],
+        "Metadata": step["metadata"] or {},
+    }
+    if step["failure"]:
+        entry["FailureReason"] = step["failure"]
+    if step["cache_source"]:
+        entry["CacheHitResult"] = {"SourcePipelineExecutionId": step["cache_source"]}
+    if step["cache_note"]:
+        entry["CacheNote"] = step["cache_note"]
+    return entry

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from trainyard.errors import StoreError
+from trainyard.execution.outputs import collect, discard
+from trainyard.execution.request import JobRequest, Output, StagedHost
+from trainyard.execution.s3 import parse_uri
+from trainyard.execution.store import Store
+from trainyard.execution.targets import Target
+
+
+def host(folder: Path, name: str, files: dict[str, str]) -> StagedHost:
+    ml = folder / name / "ml"
+    for path, text in files.items():
+        (ml / path).parent.mkdir(parents=True, exist_ok=True)
+        (ml / path).write_text(text)
+    return StagedHost(name=name, folder=folder / name, ml=ml, mounts=())
+
+
+def request(*outputs: Output) -> JobRequest:
+    return JobRequest(name="j", kind="Training", image="i", target=Target("venv", "/v"), outputs=outputs)
+
+
+MODEL = Output(name="model", container_path="/opt/ml/model", uri="s3://b/out/model.tar.gz", archive=True)
+PLAIN = Output(name="model", container_path="/opt/ml/model", uri="s3://b/out/model/")
+
+
+def keys(store: Store) -> list[str]:
+    return [item.uri.key for item in store.objects.list(parse_uri("s3://b/"))]
+
+
+def test_files_of_all_hosts_come_together(store: Store, tmp_path: Path) -> None:
+    hosts = [
+        host(tmp_path, "algo-1", {"model/a": "1", "model/in/b": "2"}),
+        host(tmp_path, "algo-2", {"model/c": "3"}),
+    ]
+    stored = collect(store.objects, request(PLAIN), hosts, tmp_path)
+    assert keys(store) == ["out/model/a", "out/model/c", "out/model/in/b"]
+    assert stored["s3://b/out/model/a"] == 1
+
+
+def test_archives_hold_the_contents_without_a_folder_on_top(store: Store, tmp_path: Path) -> None:
+    collect(
+        store.objects,
+        request(MODEL),
+        [host(tmp_path, "algo-1", {"model/a": "1", "model/in/b": "2"})],
+        tmp_path,
+    )
+    with tarfile.open(store.objects.path(parse_uri("s3://b/out/model.tar.gz"))) as tar:
+        assert sorted(tar.getnames()) == ["a", "in/b"]
+
+
+def test_an_empty_model_folder_makes_no_archive(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "algo-1/ml/model").mkdir(parents=True)
+    assert collect(store.objects, request(MODEL), [host(tmp_path, "algo-1", {})], tmp_path) == {}
+
+
+def test_a_link_out_of_the_output_is_refused_and_nothing_stored(store: Store, tmp_path: Path) -> None:
+    one = host(tmp_path, "algo-1", {"model/a": "1"})
+    (one.ml / "model" / "leak").symlink_to("/etc/passwd")
+    with pytest.raises(StoreError, match=r"leak is a link to /etc/passwd"):
+        collect(store.objects, request(PLAIN), [one], tmp_path)
+    assert keys(store) == []
+
+
+def test_overlapping_outputs_each_get_the_file(store: Store, tmp_path: Path) -> None:
+    inner = Output(name="inner", container_path="/opt/ml/model/in", uri="s3://b/inner/")
+    collect(store.objects, request(PLAIN, inner), [host(tmp_path, "algo-1", {"model/in/b": "2"})], tmp_path)
+    assert keys(store) == ["inner/b", "out/model/in/b"]
+
+
+def test_discard_removes_what_an_interrupted_collect_had_stored(store: Store, tmp_path: Path) -> None:
+    one = host(tmp_path, "algo-1", {"model/a": "1", "model/b": "2"})
+    collect(store.objects, request(PLAIN), [one], tmp_path)
+    store.objects.put_bytes(b"", parse_uri("s3://b/other"))
+    assert json.loads((tmp_path / "storing.json").read_text()) == ["s3://b/out/model/a", "s3://b/out/model/b"]
+    assert discard(store.objects, tmp_path) == 2
+    assert keys(store) == ["other"]
+    assert discard(store.objects, tmp_path) == 0
