@@ -51,8 +51,8 @@ def pipeline(store, put_script, processing, training, definition):
         "Arguments": {"PrimaryContainer": {
             "Image": "image", "ModelDataUrl": {"Get": "Steps.Fit.ModelArtifacts.S3ModelArtifacts"}}},
     }  # fmt: skip
-    bad = {"Name": "TooBad", "Type": "Fail",
-           "Arguments": {"ErrorMessage": {"Std:Join": {"On": " ", "Values": ["score", score, "is too high"]}}}}  # fmt: skip
+    message = {"Std:Join": {"On": " ", "Values": ["score", score, "is too high"]}}
+    bad = {"Name": "TooBad", "Type": "Fail", "Arguments": {"ErrorMessage": message}}
     check = {
         "Name": "Check", "Type": "Condition", "DependsOn": ["Fit"],
         "Arguments": {
@@ -245,7 +245,7 @@ def test_resume_goes_on_after_a_failure(
 def test_stop_ends_as_stopped_and_can_be_resumed(
     store, make_executor, put_script, training, definition
 ) -> None:
-    script = "import time, pathlib\nprint('up', flush=True)\ntime.sleep(0 if pathlib.Path('/opt/ml/checkpoints/x').exists() else 60)"
+    script = "import time, pathlib\ntime.sleep(0 if pathlib.Path('/opt/ml/checkpoints/x').exists() else 60)"
     fit = training("Fit", put_script("slow", script), extra={"CheckpointConfig": {"S3Uri": "s3://bucket/ck"}})
     executor = make_executor()
     threading.Timer(0.7, executor.stop.request).start()
@@ -279,8 +279,9 @@ names = sorted(path.name for path in (ml / "input/data/data").iterdir())
 def test_several_hosts_share_the_data(store, make_executor, put_script, training, definition) -> None:
     for number in range(5):
         store.objects.put_bytes(b"", parse_uri(f"s3://bucket/data/{number}"))
-    fit = training("Fit", put_script("hosts", HOSTS), inputs={"data": "s3://bucket/data/"}, sharded=("data",), count=2,
-                   extra={"OutputDataConfig": {"S3OutputPath": "s3://bucket/out", "CompressionType": "NONE"}})  # fmt: skip
+    plain = {"OutputDataConfig": {"S3OutputPath": "s3://bucket/out", "CompressionType": "NONE"}}
+    channel = {"inputs": {"data": "s3://bucket/data/"}, "sharded": ("data",)}
+    fit = training("Fit", put_script("hosts", HOSTS), count=2, extra=plain, **channel)
     finished = make_executor().start(definition(fit), "p", {})
     assert finished.status == "Succeeded", finished.reason
     prefix = store.state.step(finished.execution, "Fit")["result"]["ModelArtifacts"]["S3ModelArtifacts"]

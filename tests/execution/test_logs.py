@@ -15,7 +15,7 @@ def test_metrics_of_all_hosts_the_last_value_stays(tmp_path: Path) -> None:
     logs = [tmp_path / "algo-1.log", tmp_path / "algo-2.log"]
     seen, lines = [], []
     follower = LogFollower(logs, [LOSS], lambda host, line: lines.append((host, line)),
-                           lambda name, value: seen.append(value))  # fmt: skip
+                           lambda host, name, value: seen.append(value))  # fmt: skip
     follower.read()
     logs[0].write_text("loss=1; loss=0.5;\nhello\nlos")
     logs[1].write_text("loss=nonsense;\n")

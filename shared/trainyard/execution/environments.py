@@ -68,7 +68,7 @@ class Environments:
         for installer in installers:
             if _run([*installer, "--require-hashes", "-r", requirements], log, _compiler(venv)):
                 (venv / _READY).touch()
-                self._say(f"environment of {family.name} is ready")
+                self._say("")
                 return
         last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
         raise SetupError(

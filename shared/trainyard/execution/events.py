@@ -42,6 +42,7 @@ class Note:
 @dataclass(frozen=True, kw_only=True)
 class MetricSeen:
     step: str
+    host: str
     name: str
     value: float
 

@@ -41,7 +41,9 @@ def run_job(
         [host.log for host in hosts],
         request.metrics,
         on_line=lambda host, line: watch(events.LogLine(step=step, host=host, line=line)),
-        on_metric=lambda name, value: watch(events.MetricSeen(step=step, name=name, value=value)),
+        on_metric=lambda host, name, value: watch(
+            events.MetricSeen(step=step, host=host, name=name, value=value)
+        ),
     )
     started = time.time()
     try:

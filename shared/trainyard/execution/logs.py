@@ -16,7 +16,7 @@ _LONGEST_LINE = 64_000
 class LogFollower:
     """Reads what is new in a job's logs each time it is asked.
 
-    ``on_line(host, line)`` gets every line, ``on_metric(name, value)`` every value that the first
+    ``on_line(host, line)`` gets every line, ``on_metric(host, name, value)`` every value that the first
     group of a metric's regular expression finds in one (AWS: "Define training metrics").
     """
 
@@ -25,7 +25,7 @@ class LogFollower:
         logs: Sequence[Path],
         metrics: Sequence[Metric],
         on_line: Callable[[str, str], None] = lambda host, line: None,
-        on_metric: Callable[[str, float], None] = lambda name, value: None,
+        on_metric: Callable[[str, str, float], None] = lambda host, name, value: None,
     ) -> None:
         self._logs = tuple(logs)
         self._files: dict[Path, BinaryIO] = {}
@@ -70,4 +70,4 @@ class LogFollower:
                 except (ValueError, IndexError, TypeError):
                     continue
                 self._final[name] = {"MetricName": name, "Value": value, "Timestamp": time.time()}
-                self._on_metric(name, value)
+                self._on_metric(host, name, value)

@@ -1,0 +1,75 @@
+"""Bring raw data into the local store: the user's files, or what a family's example generator makes."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainyard.errors import DataError
+from trainyard.execution.s3 import S3Uri, file_digest, parse_uri
+from trainyard.execution.store import DEFAULT_BUCKET, Store
+from trainyard.families import Family
+
+
+def put_data(store: Store, family: str, path: Path) -> str:
+    """Store a file, or all files of a folder, below a prefix named after their contents; the answer is its URI.
+
+    The same contents have the same URI and are stored once. Raises DataError for nothing to store.
+    """
+    files = _data_files(path)
+    names = [(file.relative_to(path).as_posix() if path.is_dir() else file.name, file) for file in files]
+    digests = [(name, file_digest(file)) for name, file in names]
+    whole = hashlib.sha256(repr(sorted(digests)).encode()).hexdigest()
+    prefix = S3Uri(DEFAULT_BUCKET, f"{family}/data/{whole[:16]}")
+    _put_missing(store, prefix, names)
+    return f"{prefix}/"
+
+
+def example_data(store: Store, family: Family, python: Path) -> str:
+    """The URI of the family's example data, generated on first use by its generator in its own environment.
+
+    Raises DataError with the generator's last words when it fails.
+    """
+    generator = family.folder / family.example.generate
+    prefix = S3Uri(DEFAULT_BUCKET, f"{family.name}/example/{file_digest(generator)[:16]}")
+    done = prefix.join("_generated")
+    if not store.objects.exists(done):
+        with tempfile.TemporaryDirectory(prefix="example-", dir=store.home) as folder:
+            _generate([str(python), str(generator), "--output", folder], family.name)
+            files = _data_files(Path(folder))
+            names = [(file.relative_to(folder).as_posix(), file) for file in files]
+            _put_missing(store, prefix.join("data"), names)
+            store.objects.put_bytes(b"", done)
+    return f"{prefix.join('data')}/"
+
+
+def _data_files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise DataError(f"data {str(path)!r}: no such file or folder; give a file, a folder or an s3:// URI")
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    files = [file for file in files if not any(part.startswith(".") for part in _parts(file, path))]
+    if not files:
+        raise DataError(f"data {str(path)!r}: there are no files in it")
+    return files
+
+
+def _parts(file: Path, base: Path) -> Sequence[str]:
+    return file.relative_to(base).parts if file != base else ()
+
+
+def _put_missing(store: Store, prefix: S3Uri, names: Sequence[tuple[str, Path]]) -> None:
+    for name, file in names:
+        uri = parse_uri(str(prefix.join(name)))
+        target = store.objects.path(uri)
+        if not target.is_file() or target.stat().st_size != file.stat().st_size:
+            store.objects.put(file, uri)
+
+
+def _generate(command: Sequence[str], family: str) -> None:
+    ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if ended.returncode != 0:
+        lines = (ended.stderr or ended.stdout).strip().splitlines()
+        raise DataError(f"the example generator of {family} failed: {lines[-1] if lines else 'no output'}")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import subprocess
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from trainyard.errors import SetupError
+from trainyard.execution import environments as environments_module
+from trainyard.execution.environments import Environments
+
+
+def family(folder: Path, requirements: str) -> SimpleNamespace:
+    (folder / "requirements.txt").write_text(requirements)
+    return SimpleNamespace(name="tiny", folder=folder)
+
+
+def test_made_once_even_by_many_at_once_and_found_later(tmp_path: Path) -> None:
+    said: list[str] = []
+    tiny = family(tmp_path, "")
+    made: list[Path] = []
+    environments = Environments(tmp_path / "venvs", said.append)
+    threads = [threading.Thread(target=lambda: made.append(environments.python(tiny))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(made)) == 1
+    assert said == ["setting up the environment of tiny (once)", ""]
+    assert subprocess.run([made[0], "-c", "print(1)"], capture_output=True, text=True).stdout == "1\n"
+    assert Environments(tmp_path / "venvs", said.append).python(tiny) == made[0]
+    assert len(said) == 2
+
+
+def test_another_lock_is_another_environment(tmp_path: Path) -> None:
+    environments = Environments(tmp_path / "venvs")
+    first = environments.path(family(tmp_path, "# one"))
+    assert environments.path(family(tmp_path, "# two")) != first
+    assert environments.path(family(tmp_path, "# one")) == first
+
+
+def test_a_failure_names_the_log_and_is_tried_again(tmp_path: Path) -> None:
+    broken = family(tmp_path, "no such requirement ===\n")
+    for _ in range(2):
+        with pytest.raises(
+            SetupError, match=r"environment of tiny could not be made .*whole output in .*\.log"
+        ):
+            Environments(tmp_path / "venvs").python(broken)
+
+
+def test_without_a_compiler_something_stands_in(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(environments_module.shutil, "which", lambda name: None)
+    extra = environments_module._compiler(tmp_path)
+    subprocess.run([extra["CC"], "-shared", "a.o", "-o", str(tmp_path / "out.so")], check=True)
+    assert (tmp_path / "out.so").read_bytes() == b""
