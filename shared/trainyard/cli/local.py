@@ -1,0 +1,133 @@
+"""What commands that run things share: the store, the families, an executor, and how a run is told about."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trainyard.errors import ExecutionFailed, ExecutionStopped, UsageError
+from trainyard.execution.environments import Environments
+from trainyard.execution.events import Event, Note, Watcher
+from trainyard.execution.executor import Executor, Finished
+from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.s3 import parse_uri
+from trainyard.execution.store import Store, describe_execution
+from trainyard.execution.targets import Targets, parse_mapping
+from trainyard.families import Family, find_families, repository_root
+
+
+class Local:
+    """One command's view of this machine."""
+
+    def __init__(self, watch: Watcher, mappings: Sequence[str] = ()) -> None:
+        self.root = repository_root()
+        self.families = find_families(self.root)
+        self.store = Store()
+        self.environments = Environments(
+            self.store.home / "venvs", say=lambda text: watch(Note(step="", text=text))
+        )
+        mapped = dict(parse_mapping(text, self.families) for text in mappings)
+        self.targets = Targets(mapped, self.families, self.root)
+        launcher = VenvLauncher(self.environments, self.families)
+        self.executor = Executor(self.store, launcher, self.targets, watch)
+
+    def definition(self, family: Family, watch: Watcher) -> dict[str, Any]:
+        from pipelines import compile as compiler
+
+        folder = self.store.home / "compiled"
+        if not folder.exists():
+            watch(Note(step="", text="compiling the pipeline with the SageMaker SDK"))
+        return compiler.cached_definition(family, folder)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="PATH", help="raw data: a file, a folder or an s3:// URI")
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a pipeline parameter; may be repeated",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="IMAGE=TARGET",
+        action="append",
+        default=[],
+        help="what stands for an image: a family or venv:PATH; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON at the end, and progress to stderr")
+
+
+def settings(texts: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` texts as parameters; raises UsageError."""
+    values = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--set {text!r}: write NAME=VALUE, for example --set Horizon=14")
+        values[name] = value
+    return values
+
+
+def result(store: Store, execution: str) -> dict[str, Any]:
+    """An execution as JSON: its steps, the packages it registered, the reports it wrote."""
+    row = store.execution(execution)
+    steps = store.state.steps(row["id"])
+    document = describe_execution(row, steps)
+    document["ModelPackages"] = [
+        {
+            "ModelPackageArn": step["result"]["ModelPackageArn"],
+            "ModelApprovalStatus": step["result"].get("ModelApprovalStatus"),
+            "Metrics": store.registry.metrics(step["result"]["ModelPackageArn"]),
+        }
+        for step in steps
+        if step["kind"] == "RegisterModel" and step["status"] == "Succeeded"
+    ]
+    document["FinalMetrics"] = {
+        step["name"]: {item["MetricName"]: item["Value"] for item in step["result"]["FinalMetricDataList"]}
+        for step in steps
+        if step["kind"] == "Training" and step["result"]
+    }
+    uris = [uri for step in steps for uri in step["outputs"] or {} if uri.endswith("/report.html")]
+    document["Reports"] = [str(store.objects.path(parse_uri(uri))) for uri in uris]
+    return document
+
+
+def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
+    """Print what came of a run. Raises ExecutionFailed or ExecutionStopped, which say how to go on."""
+    document = result(store, finished.execution)
+    if as_json:
+        print(json.dumps(document, indent=2))
+    else:
+        from trainyard.cli.summary import summary
+
+        print(summary(document))
+    resume = f"trainyard run --resume {finished.execution}"
+    if finished.status == "Failed":
+        raise ExecutionFailed(
+            f"{finished.reason}; see: trainyard logs {finished.execution} STEP; when mended, go on with: {resume}"
+        )
+    if finished.status == "Stopped":
+        raise ExecutionStopped(f"execution {finished.execution} was stopped; go on with: {resume}")
+    return 0
+
+
+def read_definition(file: str) -> dict[str, Any]:
+    """The JSON of a definition file; raises UsageError."""
+    try:
+        document = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--definition {file!r} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"--definition {file!r} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"--definition {file!r} is not a pipeline definition: it holds no JSON object")
+    return document
+
+
+def silent(event: Event) -> None:
+    """A watcher for commands that run nothing."""

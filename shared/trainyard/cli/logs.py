@@ -1,0 +1,48 @@
+"""``trainyard logs``: what a step's job printed, and prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from trainyard.errors import NotFound
+from trainyard.execution.logs import LogFollower
+from trainyard.execution.store import Store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("execution", help="an execution, or 'last'")
+    parser.add_argument("step", help="the step's name")
+    parser.add_argument("--follow", action="store_true", help="go on printing until the step ends")
+
+
+def run(args: argparse.Namespace) -> int:
+    store = Store()
+    execution = store.execution(args.execution)["id"]
+    steps = {step["name"]: step for step in store.state.steps(execution)}
+    if args.step not in steps:
+        raise NotFound(
+            f"no step {args.step!r} in execution {execution}; it has: {', '.join(steps) or 'none yet'}"
+        )
+    row = steps[args.step]
+    if row["cache_source"]:
+        source = store.state.step(row["cache_source"], args.step)
+        row = source or row
+    if not row["job"]:
+        raise NotFound(f"step {args.step!r} of execution {execution} is no job, so it has no log")
+    logs = store.logs(row["job"])
+    several = len(logs) > 1
+
+    def show(host: str, line: str) -> None:
+        sys.stdout.write(f"{host}  {line}\n" if several else f"{line}\n")
+
+    follower = LogFollower(logs, [], on_line=show)
+    while True:
+        running = args.follow and (store.state.step(execution, args.step) or row)["status"] == "Executing"
+        follower.read(final=not running)
+        sys.stdout.flush()
+        if not running or store.execution(execution)["status"] != "Executing":
+            follower.read(final=True)
+            return 0
+        time.sleep(0.2)

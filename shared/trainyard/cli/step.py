@@ -1,0 +1,26 @@
+"""``trainyard step``: one step of a family's pipeline alone, on the newest results of the steps before it."""
+
+from __future__ import annotations
+
+import argparse
+
+from trainyard.cli import local
+from trainyard.cli.progress import watching
+from trainyard.cli.run import with_data
+from trainyard.families import find_family
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("family", help="the family whose pipeline has the step")
+    parser.add_argument("step", help="the step's name, for example Preprocess")
+    local.add_run_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    with watching(to_stderr=args.json) as watch:
+        here = local.Local(watch, args.map)
+        family = find_family(here.root, args.family)
+        definition = here.definition(family, watch)
+        parameters = with_data(here, family, local.settings(args.set), args.data, watch)
+        finished = here.executor.start(definition, family.name, parameters, only=args.step)
+    return local.finish(here.store, finished, as_json=args.json)

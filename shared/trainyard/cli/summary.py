@@ -1,0 +1,48 @@
+"""What an execution came to, for people: steps and times, metrics, packages, reports."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from trainyard.cli.table import table
+
+
+def summary(document: dict[str, Any]) -> str:
+    """The text for ``cli.local.result``'s document."""
+    steps = [_step(entry) for entry in document["PipelineExecutionSteps"]]
+    seconds = (document["EndTime"] or time.time()) - document["CreationTime"]
+    parts = [
+        f"{document['PipelineName']}  execution {document['PipelineExecutionId']}  "
+        f"{document['PipelineExecutionStatus']} after {seconds:.1f} s",
+        table(("STEP", "TYPE", "STATUS", "TOOK", ""), steps),
+    ]
+    if document["FailureReason"]:
+        parts.append(f"reason: {document['FailureReason']}")
+    rows = [
+        (step, name, value)
+        for step, metrics in document["FinalMetrics"].items()
+        for name, value in metrics.items()
+    ]
+    if rows:
+        parts.append(table(("STEP", "METRIC", "LAST VALUE"), rows))
+    for package in document["ModelPackages"]:
+        arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
+        group, version = arn.split("/")[-2:]
+        metrics = "  ".join(f"{name} {value:.4g}" for name, value in package["Metrics"].items())
+        parts.append(
+            f"registered: {arn}\n  {status}; approve with: trainyard models approve {group} {version} --by NAME "
+            f"--reason TEXT\n  {metrics}"
+        )
+    parts += [f"report: {path}" for path in document["Reports"]]
+    return "\n\n".join(parts)
+
+
+def _step(entry: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    took = f"{entry['EndTime'] - entry['StartTime']:.1f} s" if entry["EndTime"] else ""
+    if "CacheHitResult" in entry:
+        remark = f"cached: {entry.get('CacheNote', '')}"
+    else:
+        outcome = entry["Metadata"].get("Condition", {}).get("Outcome", "")
+        remark = outcome or (f"not cached: {entry['CacheNote']}" if entry.get("CacheNote") else "")
+    return entry["StepName"], entry["StepType"], entry["StepStatus"], took, remark
