@@ -1,0 +1,1 @@
+"""The language of SageMaker pipeline definitions, read and evaluated without files, network or SDK."""
