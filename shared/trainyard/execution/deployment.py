@@ -1,0 +1,110 @@
+"""From a registered model package to an endpoint on this machine, and from an endpoint's name to its address."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from trainyard.errors import EndpointError
+from trainyard.execution.endpoint import Endpoint
+from trainyard.execution.hosting import ModelServer
+from trainyard.execution.launchers.process import Sandboxes
+from trainyard.execution.launchers.serving import ServingProcess
+from trainyard.execution.model_data import ModelPrefix, place_model
+from trainyard.execution.s3 import parse_uri
+from trainyard.execution.store import Store, new_execution_id
+from trainyard.execution.targets import Targets
+
+
+class Deployment:
+    """One package served under a name; ``endpoint`` answers between its ``open`` and ``close``.
+
+    Raises EndpointError for a package that cannot be served and for a name that is being served.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sandboxes: Sandboxes,
+        targets: Targets,
+        package: Mapping[str, Any],
+        *,
+        name: str,
+        port: int,
+    ) -> None:
+        running = address(store, name)
+        if running:
+            raise EndpointError(
+                f"endpoint {name!r} is being served already at {running}; stop it, or choose another --name"
+            )
+        container, arn = _container(package), package["ModelPackageArn"]
+        target = targets.of(container["Image"], f"model package {arn}")
+        data = store.objects.path(parse_uri(_data_uri(container, arn)))
+        if not data.exists():
+            raise EndpointError(f"model package {arn}: its model data {data} is not in the store any more")
+        self._folder = store.home / "endpoints" / f"{name}-{new_execution_id()}"
+        self._record = _record(store, name)
+        if target.kind == "family":
+            self.multi_model = targets.families[target.name].serving.multi_model
+        else:
+            self.multi_model = data.is_dir() and any(data.glob("*.tar.gz"))
+        environment = {key: str(value) for key, value in container.get("Environment", {}).items()}
+        process = ServingProcess(
+            sandboxes,
+            target,
+            self._folder,
+            {"SAGEMAKER_MULTI_MODEL": str(self.multi_model).lower(), **environment},
+        )
+        if not self.multi_model:
+            place_model(data, process.ml)
+        self.server = ModelServer(process, ModelPrefix(data, process.ml) if self.multi_model else None)
+        self.endpoint = Endpoint(self.server, name=name, port=port)
+
+    def announce(self) -> None:
+        """Record the address, for those who know only the name."""
+        self._record.parent.mkdir(parents=True, exist_ok=True)
+        self._record.write_text(json.dumps({"url": self.endpoint.url}))
+
+    def remove(self) -> None:
+        """Forget the address and delete the container's files."""
+        self._record.unlink(missing_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def address(store: Store, name: str) -> str:
+    """The URL of the endpoint with this name, or nothing when it does not answer."""
+    with suppress(OSError, ValueError, KeyError, urllib.error.URLError):
+        url = str(json.loads(_record(store, name).read_text())["url"])
+        with urllib.request.urlopen(f"{url}/ping", timeout=5):
+            return url
+    return ""
+
+
+def _record(store: Store, name: str) -> Path:
+    if not name.replace("-", "").isalnum():
+        raise EndpointError(f"endpoint name {name!r}: use letters, digits and '-'")
+    return store.home / "endpoints" / f"{name}.json"
+
+
+def _container(package: Mapping[str, Any]) -> Mapping[str, Any]:
+    containers = package.get("InferenceSpecification", {}).get("Containers", [])
+    if len(containers) != 1:
+        raise EndpointError(
+            f"model package {package['ModelPackageArn']} has {len(containers)} containers; only one can be served"
+        )
+    container: Mapping[str, Any] = containers[0]
+    return container
+
+
+def _data_uri(container: Mapping[str, Any], arn: str) -> str:
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+    uri = source.get("S3Uri") or container.get("ModelDataUrl")
+    if not uri:
+        raise EndpointError(f"model package {arn} names no model data (ModelDataUrl or ModelDataSource)")
+    return str(uri)
