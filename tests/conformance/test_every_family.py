@@ -1,0 +1,178 @@
+"""Every family, with every launcher that can run here: train its example, serve it, send its requests."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import compile as compiler
+from trainyard.execution.data import example_data
+from trainyard.execution.deployment import Deployment
+from trainyard.execution.environments import Environments
+from trainyard.execution.executor import Executor, Finished
+from trainyard.execution.launchers.process import Sandboxes
+from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.store import Store, default_home
+from trainyard.execution.targets import Targets
+from trainyard.families import Family, find_families, repository_root
+from trainyard.in_image.metrics import format_metric
+
+ROOT = repository_root()
+FAMILIES = find_families(ROOT)
+# the second one is what happens where the kernel has no namespaces for us
+LAUNCHERS = {"venv": True, "venv-without-namespaces": False}
+TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Trained:
+    family: Family
+    store: Store
+    executor: Executor
+    targets: Targets
+    sandboxes: Sandboxes
+    definition: dict[str, Any]
+    parameters: dict[str, str]
+    finished: Finished
+
+
+@pytest.fixture(scope="module", params=[(name, launcher) for launcher in LAUNCHERS for name in FAMILIES],
+                ids=lambda pair: f"{pair[0]}-{pair[1]}")  # fmt: skip
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    name, launcher = request.param
+    family, isolate = FAMILIES[name], LAUNCHERS[launcher]
+    store = Store(tmp_path_factory.mktemp(f"{name}-{launcher}"))
+    environments = Environments(default_home() / "venvs")
+    targets = Targets({}, FAMILIES, ROOT)
+    executor = Executor(store, VenvLauncher(environments, FAMILIES, isolate=isolate), targets)
+    definition = compiler.cached_definition(family, default_home() / "compiled")
+    data = example_data(store, family, environments.python(family))
+    parameters = {
+        "InputDataUri": data,
+        **{key: str(value) for key, value in family.example.parameters.items()},
+    }
+    finished = executor.start(definition, name, parameters)
+    sandboxes = Sandboxes(environments, FAMILIES, isolate=isolate)
+    return Trained(family, store, executor, targets, sandboxes, definition, parameters, finished)
+
+
+def packages(trained: Trained) -> list[dict[str, Any]]:
+    rows = trained.store.state.steps(trained.finished.execution)
+    return [row["result"] for row in rows if row["kind"] == "RegisterModel"]
+
+
+def test_the_pipeline_succeeds_and_registers_a_package(trained: Trained) -> None:
+    assert trained.finished.status == "Succeeded", trained.finished.reason
+    [package] = packages(trained)
+    assert package["ModelPackageGroupName"] == trained.family.name
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    assert trained.store.registry.metrics(package["ModelPackageArn"])
+
+
+def test_every_metric_of_the_manifest_is_in_the_log(trained: Trained) -> None:
+    rows = trained.store.state.steps(trained.finished.execution)
+    seen = {item["MetricName"] for row in rows if row["kind"] == "Training"
+            for item in row["result"]["FinalMetricDataList"]}  # fmt: skip
+    assert seen == {metric.name for metric in trained.family.training.metrics}
+
+
+def test_a_second_run_takes_every_job_from_the_cache(trained: Trained) -> None:
+    again = trained.executor.start(trained.definition, trained.family.name, trained.parameters)
+    rows = trained.store.state.steps(again.execution)
+    jobs = [row for row in rows if row["kind"] in {"Processing", "Training"}]
+    assert {row["name"]: row["cache_note"] for row in jobs if not row["cache_source"]} == {}
+
+
+@pytest.fixture(scope="module")
+def endpoint(trained: Trained):
+    if not packages(trained):
+        pytest.fail(f"nothing was registered: {trained.finished.reason}")
+    package = packages(trained)[0]
+    deployment = Deployment(
+        trained.store, trained.sandboxes, trained.targets, package, name=trained.family.name, port=0
+    )
+    with deployment.endpoint:
+        yield deployment.endpoint.url
+    deployment.remove()
+
+
+def send(url: str, body: bytes, content_type: str, target: str | None) -> tuple[int, bytes]:
+    headers = {"Content-Type": content_type}
+    if target:
+        headers["X-Amzn-SageMaker-Target-Model"] = target
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{url}/invocations", body, headers), timeout=60
+        ) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_its_own_request_gets_its_own_answer(trained: Trained, endpoint: str) -> None:
+    family, example = trained.family, trained.family.example
+    body = (family.folder / example.request).read_bytes()
+    status, answer = send(endpoint, body, family.serving.content_types[0], example.target_model)
+    assert status == 200, answer
+    expected = json.loads((family.folder / example.answer).read_text())
+    assert_alike(json.loads(answer), expected)
+
+
+def assert_alike(answer: Any, expected: Any, where: str = "answer") -> None:
+    if isinstance(expected, dict):
+        assert isinstance(answer, dict) and answer.keys() == expected.keys(), where
+        for key in expected:
+            assert_alike(answer[key], expected[key], f"{where}.{key}")
+    elif isinstance(expected, list):
+        assert isinstance(answer, list) and len(answer) == len(expected), where
+        for index, (ours, theirs) in enumerate(zip(answer, expected, strict=True)):
+            assert_alike(ours, theirs, f"{where}[{index}]")
+    elif isinstance(expected, float):
+        assert math.isclose(answer, expected, rel_tol=TOLERANCE, abs_tol=1e-6), (
+            f"{where}: {answer} {expected}"
+        )
+    else:
+        assert answer == expected, where
+
+
+def test_its_bad_requests_are_refused_with_a_message(trained: Trained, endpoint: str) -> None:
+    example = trained.family.example
+    cases = json.loads((trained.family.folder / example.bad_requests).read_text())
+    assert cases
+    for case in cases:
+        target = case.get("target_model", example.target_model)
+        status, answer = send(endpoint, case["body"].encode(), case["content_type"], target)
+        assert status == case["status"], f"{case['name']}: {status} {answer!r}"
+        assert json.loads(answer)["message"], case["name"]
+        assert b"Traceback" not in answer
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_manifests_regular_expressions_match_what_is_printed(name: str) -> None:
+    for metric in FAMILIES[name].training.metrics:
+        found = re.search(metric.regex, f"before {format_metric(metric.name, 1.25e-7)} behind")
+        assert found and float(found.group(1)) == 1.25e-7, metric
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_family_keeps_the_files_that_every_family_has(name: str) -> None:
+    folder: Path = FAMILIES[name].folder
+    names = {path.name for path in folder.iterdir()}
+    assert {
+        "requirements.txt",
+        "train.py",
+        "preprocess.py",
+        "evaluate.py",
+        "inference.py",
+        "README.md",
+    } <= names
+    lock = (folder / "requirements.txt").read_text()
+    assert "--hash=sha256:" in lock and "http" not in lock.split("#", 1)[0]
