@@ -1,0 +1,1 @@
+"""One thin module per family: ``build(family, session)`` returns its SageMaker Pipeline."""
