@@ -137,4 +137,4 @@ def test_explain():
             "Conditions": [{"Type": "Not", "Condition": TRUE}, {"Type": "In", "Value": "a", "In": ["b"]}],
         },
     )
-    assert explain(several, Run()) == '0.5 LessThanOrEqualTo 1.0 and (not (1 Equals 1) or "a" In ["b"])'
+    assert explain(several, Run()) == 'mase 0.5 <= 1 and (not (1 = 1) or "a" in ["b"])'

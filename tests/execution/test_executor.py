@@ -93,7 +93,8 @@ def test_the_other_branch_fails_with_the_joined_message(store, make_executor, pi
     finished = make_executor().start(pipeline, "p", {"Most": 0.1})
     assert (finished.status, finished.reason) == ("Failed", "step TooBad: score 0.25 is too high")
     assert "Make" not in statuses(store, finished.execution)
-    assert store.state.step(finished.execution, "Check")["metadata"] == {"Condition": {"Outcome": "False"}}
+    outcome = store.state.step(finished.execution, "Check")["metadata"]["Condition"]
+    assert outcome == {"Outcome": "False", "Explanation": "score.mean 0.25 < Most 0.1 is false"}
 
 
 def test_the_second_run_comes_from_the_cache_and_says_so(store, make_executor, pipeline) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from trainyard.definition import document as documents
 from trainyard.errors import ExecutionFailed, ExecutionStopped, UsageError
 from trainyard.execution.environments import Environments
-from trainyard.execution.events import Event, Note, Watcher
+from trainyard.execution.events import Note, Watcher
 from trainyard.execution.executor import Executor, Finished
 from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.s3 import parse_uri
+from trainyard.execution.scope import ExecutionScope
+from trainyard.execution.state import Row
 from trainyard.execution.store import Store, describe_execution
 from trainyard.execution.targets import Targets, parse_mapping
 from trainyard.families import Family, find_families, repository_root
+
+_MOST_NUMBERS = 20
 
 
 class Local:
@@ -37,10 +43,14 @@ class Local:
     def definition(self, family: Family, watch: Watcher) -> dict[str, Any]:
         from pipelines import compile as compiler
 
-        folder = self.store.home / "compiled"
-        if not folder.exists():
-            watch(Note(step="", text="compiling the pipeline with the SageMaker SDK"))
-        return compiler.cached_definition(family, folder)
+        note = Note(step="", text="compiling the pipeline with the SageMaker SDK (once)")
+        patience = threading.Timer(0.5, watch, [note])
+        patience.start()
+        try:
+            return compiler.cached_definition(family, self.store.home / "compiled")
+        finally:
+            patience.cancel()
+            watch(Note(step="", text=""))
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,9 +102,38 @@ def result(store: Store, execution: str) -> dict[str, Any]:
         for step in steps
         if step["kind"] == "Training" and step["result"]
     }
+    document["PropertyFiles"] = _property_files(store, row, steps)
     uris = [uri for step in steps for uri in step["outputs"] or {} if uri.endswith("/report.html")]
     document["Reports"] = [str(store.objects.path(parse_uri(uri))) for uri in uris]
     return document
+
+
+def _property_files(store: Store, row: Row, steps: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """The numbers in the property files of processing steps: what conditions judge by."""
+    document = documents.parse(row["definition"])
+    scope = ExecutionScope(
+        store=store,
+        document=document,
+        parameters=row["parameters"],
+        execution_id=row["id"],
+        pipeline=row["pipeline"],
+        started=row["started"],
+    )
+    found = {}
+    for step in steps:
+        for file in document.by_name[step["name"]].property_files if step["status"] == "Succeeded" else ():
+            numbers = dict(_numbers(scope.property_file(step["name"], file.name)))
+            found[file.name] = dict(list(numbers.items())[:_MOST_NUMBERS])
+    return found
+
+
+def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in a JSON object with its path; lists are left out."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers(item, f"{path}.{key}" if path else str(key))
 
 
 def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
@@ -127,7 +166,3 @@ def read_definition(file: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UsageError(f"--definition {file!r} is not a pipeline definition: it holds no JSON object")
     return document
-
-
-def silent(event: Event) -> None:
-    """A watcher for commands that run nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _PLAIN_EVERY = 2.0
 _WIDEST_LINE = 100
+_METRIC = re.compile(r"[\w:]+=[-+.\w]+;")
 
 
 @dataclass
@@ -78,10 +80,15 @@ class Board:
         elif isinstance(event, MetricSeen):
             seen.metrics.setdefault(event.name, {})[event.host] = event.value
         elif isinstance(event, LogLine):
-            seen.line = event.line.strip() or seen.line
+            seen.line = without_metrics(event.line) or seen.line
         elif isinstance(event, StepEnded):
             seen.status, seen.seconds = event.status, event.seconds
             seen.note = ending(event)
+
+
+def without_metrics(line: str) -> str:
+    """What a line says besides ``name=value;``."""
+    return _METRIC.sub("", line).strip()
 
 
 def ending(event: StepEnded) -> str:
@@ -139,7 +146,7 @@ class Plain:
             return ""
         self._said[event.step] = now
         what, done, total = counted
-        return f"{event.step}: {done:.0f}/{total:.0f} {what}  {event.line.strip()[:_WIDEST_LINE]}"
+        return f"{event.step}: {done:.0f}/{total:.0f} {what}  {without_metrics(event.line)[:_WIDEST_LINE]}".rstrip()
 
 
 @contextmanager

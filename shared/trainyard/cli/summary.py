@@ -7,6 +7,8 @@ from typing import Any
 
 from trainyard.cli.table import table
 
+_WIDEST_NOTE = 70
+
 
 def summary(document: dict[str, Any]) -> str:
     """The text for ``cli.local.result``'s document."""
@@ -26,6 +28,8 @@ def summary(document: dict[str, Any]) -> str:
     ]
     if rows:
         parts.append(table(("STEP", "METRIC", "LAST VALUE"), rows))
+    for name, values in document["PropertyFiles"].items():
+        parts.append(table((name, ""), list(values.items())))
     for package in document["ModelPackages"]:
         arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
         group, version = arn.split("/")[-2:]
@@ -40,9 +44,12 @@ def summary(document: dict[str, Any]) -> str:
 
 def _step(entry: dict[str, Any]) -> tuple[str, str, str, str, str]:
     took = f"{entry['EndTime'] - entry['StartTime']:.1f} s" if entry["EndTime"] else ""
+    note = entry.get("CacheNote", "")
+    note = note if len(note) <= _WIDEST_NOTE else f"{note[:_WIDEST_NOTE]}..."
     if "CacheHitResult" in entry:
-        remark = f"cached: {entry.get('CacheNote', '')}"
+        remark = f"cached: {note}"
     else:
-        outcome = entry["Metadata"].get("Condition", {}).get("Outcome", "")
-        remark = outcome or (f"not cached: {entry['CacheNote']}" if entry.get("CacheNote") else "")
+        remark = (
+            f"not cached: {note}" if note else entry["Metadata"].get("Condition", {}).get("Explanation", "")
+        )
     return entry["StepName"], entry["StepType"], entry["StepStatus"], took, remark

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainyard.definition import expressions
+from trainyard.definition import expressions, functions, properties
 from trainyard.definition.expressions import Scope
 from trainyard.definition.problems import (
     BOOLEAN,
@@ -31,6 +31,14 @@ ORDERING: Mapping[str, Callable[[Any, Any], bool]] = {
     "GreaterThanOrEqualTo": operator.ge,
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
+}
+SIGNS: Mapping[str, str] = {
+    "Equals": "=",
+    "NotEquals": "!=",
+    "GreaterThan": ">",
+    "GreaterThanOrEqualTo": ">=",
+    "LessThan": "<",
+    "LessThanOrEqualTo": "<=",
 }
 COMPARISONS = {**EQUALITY, **ORDERING}
 MEMBERSHIP = ("In", "NotIn")
@@ -113,7 +121,7 @@ def hold(conditions: Iterable[Condition], scope: Scope) -> bool:
 
 
 def explain(conditions: Iterable[Condition], scope: Scope) -> str:
-    """The conditions with their values as text for people: ``0.91 LessThanOrEqualTo 1.0 and ...``."""
+    """The conditions with their values as text for people: ``Parameters.MaxMase 1.0 >= 0.91 and ...``."""
     return " and ".join(_text(condition, scope) for condition in conditions)
 
 
@@ -155,11 +163,25 @@ def _compare(type_: str, left: Any, right: Any) -> bool:
 
 def _text(condition: Condition, scope: Scope) -> str:
     if isinstance(condition, Comparison):
-        left, right = expressions.preview([condition.left, condition.right], scope)
-        return f"{shown(left)} {condition.type} {shown(right)}"
+        return f"{_side(condition.left, scope)} {SIGNS[condition.type]} {_side(condition.right, scope)}"
     if isinstance(condition, Membership):
-        value, *values = expressions.preview([condition.value, *condition.values], scope)
-        return f"{shown(value)} {condition.type} {shown(values)}"
+        words = "in" if condition.type == "In" else "not in"
+        return f"{_side(condition.value, scope)} {words} {shown(expressions.preview(list(condition.values), scope))}"
     if isinstance(condition, Not):
         return f"not ({_text(condition.condition, scope)})"
     return f"({' or '.join(_text(inner, scope) for inner in condition.conditions)})"
+
+
+def _side(value: Any, scope: Scope) -> str:
+    """A value, and where it comes from: the last part of the reference, which people know it by."""
+    result = expressions.preview(value, scope)
+    expression = functions.read(value)
+    if isinstance(expression, functions.JsonGet):
+        return f"{properties.render(expression.path)} {_number(result)}"
+    if isinstance(expression, functions.Get):
+        return f"{properties.render(expression.path) or expression.name} {_number(result)}"
+    return _number(result)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else shown(value)

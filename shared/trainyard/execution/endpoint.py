@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from trainyard.errors import EndpointError
@@ -44,7 +45,7 @@ class Endpoint:
         self._thread.start()
 
     def close(self) -> None:
-        """Take no more requests, let those under way end, stop the container."""
+        """Take no more requests, let those under way end, stop the container; harmless when not open."""
         if self._thread.is_alive():
             self._front.shutdown()
             self._thread.join()
@@ -52,30 +53,29 @@ class Endpoint:
         self._front.wait_until_idle(_GRACE)
         self._server.stop()
 
-    def serve(self) -> None:
-        """Open, answer until Ctrl-C or SIGTERM, close; from the main thread.
+    def serve(self, ready: Callable[[str], None] = lambda url: None) -> None:
+        """Open, call ``ready`` with the URL, answer until Ctrl-C or SIGTERM, close; from the main thread.
 
         Raises EndpointError when the container cannot start or ends by itself.
         """
-        stop = threading.Event()
+        opened, stop = threading.Event(), threading.Event()
 
         def on_signal(number: int, frame: FrameType | None) -> None:
             stop.set()
-            if not self._thread.is_alive():  # still opening, which can take minutes
+            if not opened.is_set():  # a container may take minutes to start
                 raise KeyboardInterrupt
 
         before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self.open()
-            try:
-                self._watch(stop)
-            finally:
-                stop.set()
-                self.close()
+            opened.set()
+            ready(self.url)
+            self._watch(stop)
         except KeyboardInterrupt:
-            if not stop.is_set():
-                raise
+            pass
         finally:
+            opened.set()
+            self.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -19,13 +19,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from trainyard.execution.hosting import (
-    CUSTOM_ATTRIBUTES,
-    TARGET_MODEL,
-    Invocation,
-    ModelServer,
-    message_of,
-)
+from trainyard.execution.container import CUSTOM_ATTRIBUTES, Invocation, message_of
+from trainyard.execution.hosting import TARGET_MODEL, ModelServer
 from trainyard.execution.model_data import ModelError
 
 MAX_BODY = 6 * 2**20

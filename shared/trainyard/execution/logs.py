@@ -62,7 +62,6 @@ class LogFollower:
         return self._files[path].read()
 
     def _take(self, host: str, line: str) -> None:
-        self._on_line(host, line)
         for name, pattern in self._metrics:
             for match in pattern.finditer(line):
                 try:
@@ -71,3 +70,4 @@ class LogFollower:
                     continue
                 self._final[name] = {"MetricName": name, "Value": value, "Timestamp": time.time()}
                 self._on_metric(host, name, value)
+        self._on_line(host, line)

@@ -49,7 +49,8 @@ class ModelError(EndpointError):
 class ModelPrefix:
     """The archives of a multi-model endpoint, in a folder that stands for their S3 prefix.
 
-    Each is unpacked once for a container, when it is asked for. A TargetModel is the archive's path below the prefix, for example ``customer_7.tar.gz``.
+    Each is unpacked once for a container, when it is asked for. A TargetModel is the
+    archive's path below the prefix, for example ``customer_7.tar.gz``.
     """
 
     def __init__(self, folder: Path, opt_ml: OptMl) -> None:

@@ -152,11 +152,12 @@ def _cached(row: Mapping[str, Any], note: str) -> StepEnd:
 def _run_condition(run: Run, step: Step) -> StepEnd:
     outcome = conditions.hold(step.conditions, run.scope())
     text = str(outcome)
+    detail = f"{conditions.explain(step.conditions, run.scope())} is {text.lower()}"
     return StepEnd(
         status="Succeeded",
         result={"Outcome": text},
-        metadata={"Condition": {"Outcome": text}},
-        detail=f"{conditions.explain(step.conditions, run.scope())} is {text.lower()}",
+        metadata={"Condition": {"Outcome": text, "Explanation": detail}},
+        detail=detail,
     )
 
 

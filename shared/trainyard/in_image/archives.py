@@ -1,0 +1,163 @@
+"""Model archives (``model.tar.gz``): written whole or not at all, read without trusting what is inside."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import os
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+MAX_MEMBERS = 10_000
+MAX_BYTES_IN_MEMORY = 1 << 30
+MAX_BYTES_ON_DISK = 64 << 30
+_HEADER_ROOM = 16 * 1024  # what one member may need besides its content: headers, padding
+_CHUNK = 1 << 20
+
+
+def write_archive(path: Path, files: Mapping[str, bytes], compresslevel: int = 6) -> None:
+    """Write ``files`` (name -> content) as a ``.tar.gz``; the same files always give the same bytes.
+
+    The archive appears under its name only when it is whole and on disk: it is written under a
+    temporary name in the same folder first. Raises OSError (disk full, no such folder), after which
+    no temporary is left.
+    """
+    content = _compressed(files, compresslevel)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - the call whose atomicity is documented
+    finally:
+        temporary.unlink(missing_ok=True)
+    _fsync_folder(path.parent)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """The temporaries of this archive that killed writers left behind, to be removed by its one owner."""
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp"))
+
+
+def read_archive(
+    path: Path, max_members: int = MAX_MEMBERS, max_bytes: int = MAX_BYTES_IN_MEMORY
+) -> dict[str, bytes]:
+    """The regular files of an archive, by name, in memory.
+
+    Raises BadArchive when it is truncated, no gzip or tar, larger than allowed, or holds anything but
+    plain files and folders under relative names; OSError when the file cannot be read.
+    """
+    return {name: content for name, content in _walk(path, max_members, max_bytes) if content is not None}
+
+
+def extract_archive(
+    path: Path, folder: Path, max_members: int = MAX_MEMBERS, max_bytes: int = MAX_BYTES_ON_DISK
+) -> None:
+    """Unpack an archive into ``folder``; nothing is written before the whole archive has been checked.
+
+    Raises BadArchive as ``read_archive`` does, and OSError (disk full), after which ``folder`` may hold
+    some of the files.
+    """
+    if not hasattr(tarfile, "data_filter"):
+        raise BadArchive(
+            f"{path}: cannot be extracted safely, as Python {sys.version.split()[0]} has no "
+            "tarfile.data_filter; use Python 3.9.17, 3.10.12, 3.11.4 or newer"
+        )
+    for _ in _walk(path, max_members, max_bytes, keep=False):
+        pass
+    with tarfile.open(path, "r:gz") as archive:
+        archive.extractall(folder, filter="data")
+
+
+class BadArchive(Exception):
+    """An archive that is damaged or not safe to open; the message names the file and what is wrong."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int) -> bytes: ...
+
+
+class _Capped:
+    """A stream that ends after ``limit`` bytes, so that no header can make tarfile read without bound."""
+
+    def __init__(self, stream: _Readable, limit: int) -> None:
+        self._stream = stream
+        self._left = limit
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLarge
+        return data
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def _walk(
+    path: Path, max_members: int, max_bytes: int, keep: bool = True
+) -> Iterator[tuple[str, bytes | None]]:
+    """Every member's name and, for files where ``keep``, its content; ends with the gzip checksum."""
+    try:
+        with gzip.open(path, "rb") as unpacked:
+            capped = _Capped(unpacked, max_bytes + max_members * _HEADER_ROOM)
+            with tarfile.open(fileobj=capped, mode="r|") as archive:  # type: ignore[call-overload]
+                yield from _members(path, archive, max_members, max_bytes, keep)
+            while capped.read(_CHUNK):
+                pass
+    except _TooLarge:
+        raise BadArchive(f"{path}: unpacks to more than {max_bytes} bytes") from None
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise BadArchive(f"{path}: not a whole .tar.gz ({error})") from error
+
+
+def _members(
+    path: Path, archive: tarfile.TarFile, max_members: int, max_bytes: int, keep: bool
+) -> Iterator[tuple[str, bytes | None]]:
+    seen: set[str] = set()
+    total = 0
+    for member in archive:
+        name = PurePosixPath(member.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise BadArchive(f"{path}: member {member.name!r} would be written outside the folder")
+        if not (member.isdir() or (member.isreg() and not member.issparse())):
+            raise BadArchive(
+                f"{path}: member {member.name!r} is a link, device or sparse file, not a plain file"
+            )
+        if str(name) in seen:
+            raise BadArchive(f"{path}: member {member.name!r} is there twice")
+        seen.add(str(name))
+        total += member.size
+        if len(seen) > max_members:
+            raise BadArchive(f"{path}: more than {max_members} members")
+        if total > max_bytes:
+            raise BadArchive(f"{path}: unpacks to more than {max_bytes} bytes")
+        stream = archive.extractfile(member) if keep and member.isreg() else None
+        yield str(name), None if stream is None else stream.read()
+
+
+def _compressed(files: Mapping[str, bytes], compresslevel: int) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in sorted(files):
+            member = tarfile.TarInfo(name)  # its modification time, owner and mode are constants
+            member.size = len(files[name])
+            archive.addfile(member, io.BytesIO(files[name]))
+    return gzip.compress(packed.getvalue(), compresslevel, mtime=0)
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,151 @@
+"""The HTTP contracts as one ASGI application: which path and method means what.
+
+One model:    GET /ping, POST /invocations, GET /execution-parameters
+Many models:  GET /ping, POST /models, GET /models, GET and DELETE /models/{name}, POST /models/{name}/invoke
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from trainyard.in_image.handler_errors import HandlerError
+from trainyard.in_image.server.handler import Handler
+from trainyard.in_image.server.messages import (
+    CUSTOM_ATTRIBUTES,
+    Answer,
+    Disconnected,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    read_body,
+    write,
+)
+from trainyard.in_image.server.models import Loaded, Models, Refused
+from trainyard.in_image.server.settings import Settings
+from trainyard.in_image.server.workers import Workers
+
+_log = logging.getLogger("trainyard.serve")
+_PAGE = 100
+
+
+class App:
+    """``model`` is the one model that is served, or ``models`` are the many."""
+
+    def __init__(
+        self, handler: Handler, settings: Settings, model: Any = None, models: Models | None = None
+    ) -> None:
+        self._handler = handler
+        self._settings = settings
+        self._model = model
+        self._models = models
+        self._workers = Workers(settings.workers, settings.max_queue)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            body = await read_body(scope, receive, self._settings.max_body_mb * 2**20)
+            answer = await self._route(Request.of(scope, body))
+        except Disconnected:
+            return
+        except HandlerError as error:
+            answer = Answer.error(error.status_code, str(error))
+            _log.info("%s %r: %d %s", scope["method"], scope["path"], error.status_code, error)
+        await write(send, answer)
+
+    async def _route(self, request: Request) -> Answer:
+        path = request.path
+        if path == ("ping",):
+            _allow(request, "GET")
+            return Answer(200)
+        if path == ("execution-parameters",):
+            _allow(request, "GET")
+            return self._execution_parameters()
+        if self._models is None:
+            if path == ("invocations",):
+                _allow(request, "POST")
+                return await self._invoke(self._model, request)
+        elif path[0] == "models" and len(path) <= 3:
+            return await self._route_models(self._models, request)
+        raise Refused(404, f"no {'/' + '/'.join(path)!r} here; {self._where()}")
+
+    async def _route_models(self, models: Models, request: Request) -> Answer:
+        if len(request.path) == 1:
+            if _allow(request, "GET", "POST") == "GET":
+                return _page(models, request)
+            name, url = _load_request(request.body)
+            await self._workers.run(models.load, name, url)
+            _log.info("loaded %r from %s", name, url)
+            return Answer.json({"modelName": name, "modelUrl": url})
+        name = request.path[1]
+        if len(request.path) == 2:
+            if _allow(request, "GET", "DELETE") == "GET":
+                return Answer.json(_entry(models.get(name)))
+            await self._workers.run(models.unload, name)
+            _log.info("unloaded %r", name)
+            return Answer.json({"modelName": name})
+        if request.path[2] != "invoke":
+            raise Refused(404, f"no {request.path[2]!r} of a model; there is invoke")
+        _allow(request, "POST")
+        return await self._invoke(models.get(name).model, request)
+
+    async def _invoke(self, model: Any, request: Request) -> Answer:
+        headers = request.headers
+        body, content_type = await self._workers.run(
+            self._handler.answer,
+            model,
+            request.body,
+            headers.get("content-type", ""),
+            headers.get("accept", ""),
+        )
+        passed_on = [(name, headers[name]) for name in (CUSTOM_ATTRIBUTES,) if name in headers]
+        return Answer(200, body, content_type, tuple(passed_on))
+
+    def _execution_parameters(self) -> Answer:
+        return Answer.json(
+            {
+                "MaxConcurrentTransforms": self._workers.count,
+                "BatchStrategy": "MULTI_RECORD",
+                "MaxPayloadInMB": self._settings.max_body_mb,
+            }
+        )
+
+    def _where(self) -> str:
+        if self._models is None:
+            return "this container serves one model at /invocations"
+        return "this container serves many models at /models/{name}/invoke"
+
+
+def _allow(request: Request, *methods: str) -> str:
+    if request.method not in methods:
+        raise Refused(405, f"{request.method} is not possible here; use {' or '.join(methods)}")
+    return request.method
+
+
+def _load_request(body: bytes) -> tuple[str, str]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, f"the body is not JSON: {error}") from error
+    name, url = (content.get("model_name"), content.get("url")) if isinstance(content, dict) else (None, None)
+    if not (isinstance(name, str) and isinstance(url, str) and name and url):
+        raise Refused(400, 'the body must be {"model_name": "<text>", "url": "<folder>"}')
+    return name, url
+
+
+def _page(models: Models, request: Request) -> Answer:
+    limit = request.query.get("limit", str(_PAGE))
+    if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
+        raise Refused(400, f"limit is {limit!r}; it must be a whole number from 1 to 1000")
+    page, token = models.page(request.query.get("next_page_token", ""), int(limit))
+    content: dict[str, Any] = {"models": [_entry(one) for one in page]}
+    if token:
+        content["nextPageToken"] = token
+    return Answer.json(content)
+
+
+def _entry(loaded: Loaded) -> dict[str, str]:
+    return {"modelName": loaded.name, "modelUrl": loaded.url}

@@ -1,0 +1,62 @@
+"""What the server reads from its environment: SageMaker's variables where there are any, ours for the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``max_queue``: requests that may wait for a worker. ``max_models``: 0 is no limit."""
+
+    program: str = "inference.py"
+    host: str = "0.0.0.0"
+    port: int = 8080
+    multi_model: bool = False
+    workers: int = 1
+    max_queue: int = 100
+    max_models: int = 0
+    max_body_mb: int = 6
+    default_accept: str = "application/json"
+    log_level: int = 20
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises BadSetting, naming the variable."""
+        text = environment.get
+        return cls(
+            program=text("SAGEMAKER_PROGRAM", cls.program),
+            host=text("SAGEMAKER_BIND_ADDRESS", cls.host),
+            port=_whole(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 0, 65535),
+            multi_model=text("SAGEMAKER_MULTI_MODEL", "false").lower() == "true",
+            workers=_whole(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", available_cpus(), 1, 1024),
+            max_queue=_whole(environment, "TRAINYARD_MAX_QUEUE", cls.max_queue, 0, 1_000_000),
+            max_models=_whole(environment, "TRAINYARD_MAX_MODELS", cls.max_models, 0, 1_000_000_000),
+            max_body_mb=_whole(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", cls.max_body_mb, 1, 100),
+            default_accept=text("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", cls.default_accept),
+            log_level=_whole(environment, "SAGEMAKER_CONTAINER_LOG_LEVEL", cls.log_level, 0, 50),
+        )
+
+
+class BadSetting(Exception):
+    """An environment variable has a value that cannot be used."""
+
+
+def available_cpus() -> int:
+    """The CPUs that this process may use, not those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environment.get(name, str(default))
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise BadSetting(f"{name} is {text!r}; it must be a whole number from {low} to {high}")
+    return value

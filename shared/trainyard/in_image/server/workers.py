@@ -1,0 +1,32 @@
+"""A bounded number of threads with a bounded queue in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from trainyard.in_image.server.models import Refused
+
+T = TypeVar("T")
+
+
+class Workers:
+    """``count`` calls run at once and ``max_queue`` more wait; used by one event loop."""
+
+    def __init__(self, count: int, max_queue: int) -> None:
+        self.count = count
+        self._limit = count + max_queue
+        self._pending = 0
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call ``function`` in a worker; raises Refused (503) when the queue is full."""
+        if self._pending >= self._limit:
+            raise Refused(503, f"{self._pending} requests are being answered or wait; try again later")
+        self._pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        finally:
+            self._pending -= 1
