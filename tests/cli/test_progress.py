@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from trainyard.cli.progress import Board, Plain, ending, without_metrics
+from trainyard.execution.events import (
+    ExecutionStarted,
+    LogLine,
+    MetricSeen,
+    Note,
+    StepEnded,
+    StepStarted,
+)
+
+EVENTS = [
+    Note(step="", text="setting up"),
+    ExecutionStarted(execution="e1", pipeline="p", steps=("Train", "Register")),
+    Note(step="", text=""),
+    StepStarted(step="Train", kind="Training"),
+    Note(step="Train", text="not cached: no earlier run"),
+    MetricSeen(step="Train", host="algo-1", name="models:done", value=3),
+    MetricSeen(step="Train", host="algo-1", name="models:total", value=10),
+    MetricSeen(step="Train", host="algo-2", name="models:done", value=4),
+    MetricSeen(step="Train", host="algo-2", name="models:total", value=10),
+    LogLine(step="Train", host="algo-2", line="models:done=4; customer_7 mae=0.5;"),
+]
+
+
+def test_counts_are_summed_over_hosts() -> None:
+    board = Board()
+    for event in EVENTS:
+        board.take(event)
+    assert board.steps["Train"].progress() == ("models", 7.0, 20.0)
+    assert board.steps["Register"].progress() is None
+    assert board.busy == ""
+
+
+def test_plain_lines() -> None:
+    stream = io.StringIO()
+    plain = Plain(stream)
+    for event in EVENTS:
+        plain.take(event)
+    plain.take(StepEnded(step="Train", kind="Training", status="Failed", seconds=2.04, reason="no luck"))
+    assert stream.getvalue().splitlines() == [
+        "setting up",
+        "p: execution e1",
+        "Train: started",
+        "Train: not cached: no earlier run",
+        "Train: 7/20 models  customer_7",
+        "Train: Failed in 2.0 s, no luck",
+    ]
+
+
+def test_endings() -> None:
+    common = {"step": "A", "kind": "Training", "status": "Succeeded", "seconds": 1.0}
+    assert ending(StepEnded(**common, cached_from="e0", detail="same as 5 s ago")) == (
+        "from the cache: same as 5 s ago (execution e0)"
+    )
+    assert ending(StepEnded(**common, detail="0.5 < 1 is true")) == "0.5 < 1 is true"
+    assert without_metrics("a:b=1e-3; loss=nan; customer_7") == "customer_7"
+
+
+def test_on_a_terminal_the_steps_are_a_live_table() -> None:
+    code = (
+        "import time, test_progress as t; from trainyard.cli.progress import watching\n"
+        "with watching() as watch:\n"
+        "    for event in t.EVENTS: watch(event)\n"
+        "    time.sleep(0.4)\n"
+    )
+    leader, follower = pty.openpty()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "COLUMNS": "90",
+    }
+    subprocess.run([sys.executable, "-c", code], stdout=follower, env=environment, check=True, timeout=30)
+    os.close(follower)
+    shown = os.read(leader, 100_000).decode()
+    os.close(leader)
+    for text in ("p  execution e1", "Train", "7/20 models", "customer_7", "Register"):
+        assert text in shown, text

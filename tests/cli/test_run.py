@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def test_a_definition_runs_and_then_comes_from_the_cache(cli, definition) -> None:
+    first = cli("run", *definition)
+    assert first.code == 0, first.err
+    assert "Make: started" in first.out and "Make: Succeeded in" in first.out
+    assert "tiny  execution" in first.out and "Succeeded after" in first.out
+    assert "size.mean  2.5" in first.out
+    report = first.out.split("report: ")[1].strip()
+    assert Path(report).read_text() == "<p>good"
+    second = cli("run", *definition, "--json")
+    document = json.loads(second.out)
+    [step] = document["PipelineExecutionSteps"]
+    assert step["CacheHitResult"]["SourcePipelineExecutionId"] in first.out
+    assert document["PropertyFiles"] == {"Numbers": {"size.mean": 2.5}}
+    assert "from the cache" in second.err
+
+
+def test_a_failure_says_what_to_do_and_resume_goes_on(cli, definition) -> None:
+    failed = cli("run", *definition, "--set", "Word=bad")
+    assert failed.code == 30
+    assert "AlgorithmError: it is bad, exit code: 3" in failed.err
+    assert "Traceback" not in failed.err
+    execution = failed.err.split("--resume ")[1].strip()
+    again = cli("run", "--resume", execution)
+    assert again.code == 30
+    steps = json.loads(cli("executions", execution, "--json").out)["PipelineExecutionSteps"]
+    assert steps[0]["AttemptCount"] == 2
+
+
+def test_dry_run_prints_the_jobs_and_runs_none(cli, definition) -> None:
+    shown = cli("run", *definition, "--dry-run", "--set", "Word=you")
+    assert "command: python3 /opt/ml/processing/code/main.py you" in shown.out
+    document = json.loads(cli("run", *definition, "--dry-run", "--json").out)
+    assert document[0]["job"]["outputs"] == {"made": "/opt/ml/processing/made -> s3://bucket/made"}
+    assert json.loads(cli("executions", "--json").out) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "fragment"),
+    [
+        ([], 2, "say what to run, one of: FAMILY"),
+        (["prophet", "--resume", "last"], 2, "say what to run, one of"),
+        (["--resume", "nobody"], 23, "no execution 'nobody'"),
+        (["--definition", "/no/such.json"], 2, "cannot be read"),
+        (["prohpet"], 11, "no family 'prohpet'"),
+        (["prophet", "--data", "/no/such/data"], 24, "no such file or folder"),
+    ],
+)
+def test_bad_arguments_are_one_line(cli, arguments, code, fragment) -> None:
+    result = cli("run", *arguments)
+    assert (result.code, fragment in result.err) == (code, True), result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "fragment"),
+    [
+        (["--set", "Word"], 2, "write NAME=VALUE"),
+        (["--set", "Wrod=x"], 14, "Word"),
+        (["--map", "other=venv:/no"], 2, "is not a virtual environment"),
+        (["--data", "x"], 2, "--data goes with a family"),
+    ],
+)
+def test_bad_settings_start_nothing(cli, definition, more, code, fragment) -> None:
+    result = cli("run", *definition, *more)
+    assert (result.code, fragment in result.err) == (code, True), result.err
+    assert json.loads(cli("executions", "--json").out) == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"Version": "1"}', "\x00"])
+def test_bad_definition_files_are_refused(cli, tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    result = cli("run", "--definition", tmp_path / "bad.json")
+    assert result.code in {2, 12} and "Traceback" not in result.err

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from trainyard.cli.summary import summary
+
+
+def entry(name: str, **more):
+    return {"StepName": name, "StepType": "Training", "StepStatus": "Succeeded", "StartTime": 1.0, "EndTime": 3.5,
+            "Metadata": {}, **more}  # fmt: skip
+
+
+def test_everything_that_a_run_came_to() -> None:
+    text = summary(
+        {
+            "PipelineName": "p", "PipelineExecutionId": "e1", "PipelineExecutionStatus": "Failed",
+            "FailureReason": "step B: no luck", "CreationTime": 1.0, "EndTime": 11.0,
+            "PipelineExecutionSteps": [
+                entry("A", CacheHitResult={}, CacheNote="same as 5 s ago"),
+                entry("B", CacheNote="x" * 200),
+                entry("C", Metadata={"Condition": {"Outcome": "True", "Explanation": "0.5 < 1 is true"}}),
+            ],
+            "FinalMetrics": {"A": {"loss": 0.123456789}}, "PropertyFiles": {"Report": {"mase.median": 0.75}},
+            "ModelPackages": [{"ModelPackageArn": "arn:x:model-package/group/7", "ModelApprovalStatus": "Approved",
+                               "Metrics": {"mae": 1.5}}],
+            "Reports": ["/x/report.html"],
+        }
+    )  # fmt: skip
+    for part in ("Failed after 10.0 s", "cached: same as 5 s ago", "not cached: " + "x" * 50, "0.5 < 1 is true",
+                 "reason: step B: no luck", "0.1235", "mase.median  0.75", "approve group 7 --by", "mae 1.5",
+                 "report: /x/report.html"):  # fmt: skip
+        assert part in text, part
+    assert max(len(line) for line in text.splitlines()) < 130
