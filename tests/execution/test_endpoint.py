@@ -158,7 +158,8 @@ def test_a_signal_ends_it_cleanly_with_requests_answered(serving, base, number):
     url = url_of(serving)
     ask(url)
     client = subprocess.Popen(
-        ["curl", "-sd", "0.7", "-H", f"{TARGET_MODEL}: a.tar.gz", f"{url}/invocations"], stdout=subprocess.PIPE
+        ["curl", "-sd", "0.7", "-H", f"{TARGET_MODEL}: a.tar.gz", f"{url}/invocations"],
+        stdout=subprocess.PIPE,
     )
     time.sleep(0.3)
     serving.send_signal(number)

@@ -30,7 +30,9 @@ def answer(invocation: Invocation) -> Reply:
         time.sleep(0.5)
     refused = {b"bad": (400, b'{"message": "no such interval"}'), b"bug": (500, b"it broke")}
     status, body = refused.get(invocation.body, (200, repr(invocation).encode()))
-    return Reply(status=status, body=body, content_type="text/x", custom_attributes=invocation.custom_attributes)
+    return Reply(
+        status=status, body=body, content_type="text/x", custom_attributes=invocation.custom_attributes
+    )
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +125,17 @@ def test_boto3_raises_model_error_for_what_the_container_refuses(runtime, body, 
         runtime.invoke_endpoint(EndpointName="prophet", Body=body)
     response = error.value.response
     assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (status, message)
-    assert response["Error"]["Message"].startswith(f"Received {kind} error ({status}) from primary with message")
+    assert response["Error"]["Message"].startswith(
+        f"Received {kind} error ({status}) from primary with message"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "body", "message"),
-    [("prophet", b"absent", "no model 'absent'"), ("other", b"x", "Endpoint other not found; the one here is")],
+    [
+        ("prophet", b"absent", "no model 'absent'"),
+        ("other", b"x", "Endpoint other not found; the one here is"),
+    ],
 )
 def test_boto3_raises_validation_error_for_what_the_platform_refuses(runtime, name, body, message):
     with pytest.raises(ClientError, match=message) as error:
@@ -145,7 +152,12 @@ def test_ping_and_models(ask):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/", 404), ("GET", "/invocations", 404), ("POST", "/endpoints/a/b/invocations", 404), ("PUT", "/", 501)],
+    [
+        ("GET", "/", 404),
+        ("GET", "/invocations", 404),
+        ("POST", "/endpoints/a/b/invocations", 404),
+        ("PUT", "/", 501),
+    ],
 )
 def test_other_paths(ask, method, path, status):
     answered, body, _ = ask(method, path, b"x" if method == "POST" else None)
@@ -160,7 +172,9 @@ def test_a_body_that_is_too_long(ask):
     assert ask("POST", "/invocations", b"x")[0] == 200
 
 
-@pytest.mark.parametrize("header", ["Transfer-Encoding: chunked", "Content-Length: many", "Content-Length: -1"])
+@pytest.mark.parametrize(
+    "header", ["Transfer-Encoding: chunked", "Content-Length: many", "Content-Length: -1"]
+)
 def test_a_body_of_unknown_length(front, header):
     with socket.create_connection(front.server_address) as client:
         client.sendall(f"POST /invocations HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())

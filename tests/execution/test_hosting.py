@@ -229,7 +229,9 @@ def test_one_model(family_python, opt_ml):
 
 def test_a_container_that_cannot_start(family_python, opt_ml):
     server = ModelServer(Process(family_python, opt_ml))
-    with pytest.raises(EndpointError, match=r"ended before it answered /ping: exit code 1: serve: model_fn failed"):
+    with pytest.raises(
+        EndpointError, match=r"ended before it answered /ping: exit code 1: serve: model_fn failed"
+    ):
         server.start(timeout=60)
 
 

@@ -47,7 +47,9 @@ def test_names_are_paths_below_the_prefix(prefix):
     assert list(prefix.names()) == ["a.tar.gz", "b.tar.gz", "north/c.tar.gz"]
 
 
-@pytest.mark.parametrize("name", ["", "../secret.tar.gz", "north/../../secret.tar.gz", "/etc/passwd", "a\0b", ".."])
+@pytest.mark.parametrize(
+    "name", ["", "../secret.tar.gz", "north/../../secret.tar.gz", "/etc/passwd", "a\0b", ".."]
+)
 def test_a_name_that_leaves_the_prefix_is_refused(prefix, name):
     error = refusal(prefix.find, name)
     assert error.status == 400 and repr(name) in str(error)

@@ -82,13 +82,17 @@ def _archive(
     if not files:
         return []
     made = folder / f"{output.name}.tar.gz"
-    with (
-        made.open("wb") as raw,
-        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as tar,
-    ):
-        for path, name in files:
-            tar.add(path.resolve(), arcname=name, recursive=False)
+    try:
+        with (
+            made.open("wb") as raw,
+            gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w") as tar,
+        ):
+            for path, name in files:
+                tar.add(path.resolve(), arcname=name, recursive=False)
+    except OSError:
+        made.unlink(missing_ok=True)  # on a full disk the record of the failure needs the room
+        raise
     return [(made, uri)]
 
 

@@ -1,0 +1,134 @@
+"""Full disks, cut-off runs, and killed executors: nothing is lost, nothing half-written is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from trainyard.errors import DiskFull
+from trainyard.execution.data import put_data
+from trainyard.execution.executor import Executor
+from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.s3 import parse_uri
+from trainyard.execution.store import Store
+from trainyard.execution.targets import Target, Targets
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A folder on a disk of 4 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def executor(store: Store, venv: Path, environments, root: Path) -> Executor:
+    return Executor(
+        store, VenvLauncher(environments, {}), Targets({"image": Target("venv", str(venv))}, {}, root)
+    )
+
+
+FILL = """
+import os, pathlib, sys
+place = pathlib.Path("/opt/ml/model/model.bin")
+size = int(pathlib.Path("/opt/ml/input/data/size/size").read_text())
+place.write_bytes(os.urandom(size))
+"""
+
+
+def test_a_disk_that_fills_up_fails_the_step_and_resume_goes_on(
+    small_disk, plain_venv, environments, root, training, definition
+) -> None:
+    store = Store(small_disk / "store")
+    store.objects.put_bytes(FILL.encode(), parse_uri("s3://b/code/main.py"))
+    store.objects.put_bytes(str(5 * MEGABYTE // 2).encode(), parse_uri("s3://b/size/size"))
+    fit = training("Fit", "s3://b/code/", inputs={"size": "s3://b/size/"})
+    run = executor(store, plain_venv, environments, root)
+    finished = run.start(definition(fit), "p", {})  # the file fits, the archive made of it does not
+    assert finished.status == "Failed"
+    assert "no space left on the disk of" in finished.reason
+    assert [item.uri.key for item in store.objects.list(parse_uri("s3://bucket/"))] == []
+    store.objects.put_bytes(b"1000", parse_uri("s3://b/size/size"))
+    for folder in (store.home / "jobs").iterdir():
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+    resumed = executor(store, plain_venv, environments, root).resume(finished.execution)
+    assert resumed.status == "Succeeded", resumed.reason
+
+
+def test_data_that_does_not_fit_is_refused_and_leaves_nothing(small_disk, tmp_path: Path) -> None:
+    store = Store(small_disk / "store")
+    (tmp_path / "large").write_bytes(bytes(6 * MEGABYTE))
+    with pytest.raises(DiskFull, match="set TRAINYARD_HOME to a larger disk"):
+        put_data(store, "prophet", tmp_path / "large")
+    assert store.objects.list(parse_uri("s3://trainyard-local/")) == []
+    assert [path for path in (store.home / "s3").rglob("*") if path.is_file()] == []
+
+
+SLOW = """
+import pathlib, time
+done = pathlib.Path("/opt/ml/checkpoints")
+for number in range(20):
+    file = done / f"{number}"
+    if not file.exists():
+        file.write_text("x")
+        with (done / "log").open("a") as log:
+            log.write(f"{number}\\n")
+        time.sleep(0.1)
+(pathlib.Path("/opt/ml/model") / "m").write_text("x")
+"""
+
+RUN = """
+import json, sys
+from pathlib import Path
+from trainyard.execution.environments import Environments
+from trainyard.execution.executor import Executor
+from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.store import Store
+from trainyard.execution.targets import Target, Targets
+home, venv, definition = sys.argv[1:]
+store = Store(Path(home))
+launcher = VenvLauncher(Environments(store.home / "venvs"), {})
+targets = Targets({"image": Target("venv", venv)}, {}, Path("/"))
+Executor(store, launcher, targets).start(json.loads(definition), "p", {})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_executor_leaves_no_job_and_resume_repeats_nothing(
+    number, store, plain_venv, environments, root, training, put_script, definition
+) -> None:
+    fit = training("Fit", put_script("slow", SLOW), extra={"CheckpointConfig": {"S3Uri": "s3://bucket/ck"}})
+    document = definition(fit)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(store.home), str(plain_venv), json.dumps(document)], env=environment
+    )
+    log = store.objects.path(parse_uri("s3://bucket/ck/log"))
+    deadline = time.monotonic() + 20
+    while not (log.exists() and len(log.read_text().splitlines()) >= 5) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.wait(20)
+    time.sleep(0.3)
+    before = log.read_text()
+    time.sleep(0.4)
+    assert log.read_text() == before  # nobody writes any more
+    [row] = store.executions()
+    assert row["status"] == ("Failed" if number == signal.SIGKILL else "Stopped")
+    assert executor(store, plain_venv, environments, root).resume(row["id"]).status == "Succeeded"
+    assert sorted(map(int, log.read_text().split())) == list(range(20))
