@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,7 @@ class Process:
                 "SAGEMAKER_MULTI_MODEL": "true",
                 "SAGEMAKER_CONTAINER_LOG_LEVEL": "40",
             },
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         (self._base / "pid").write_text(str(self._process.pid))
@@ -87,7 +89,8 @@ def base(tmp_path) -> Path:
 
 
 def ask(url: str, body: bytes = b"0") -> bytes:
-    request = urllib.request.Request(f"{url}/invocations", body, {TARGET_MODEL: "a.tar.gz"})
+    headers = {TARGET_MODEL: "a.tar.gz", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/invocations", body, headers)
     with urllib.request.urlopen(request, timeout=20) as response:
         return response.read()
 
@@ -145,8 +148,8 @@ def serving(family_python, base):
     )
     assert process.stdout.readline() == "opening\n"
     yield process
-    process.kill()
-    process.communicate()
+    process.terminate()
+    process.communicate(timeout=20)
 
 
 def url_of(process: subprocess.Popen) -> str:
@@ -157,13 +160,11 @@ def url_of(process: subprocess.Popen) -> str:
 def test_a_signal_ends_it_cleanly_with_requests_answered(serving, base, number):
     url = url_of(serving)
     ask(url)
-    client = subprocess.Popen(
-        ["curl", "-sd", "0.7", "-H", f"{TARGET_MODEL}: a.tar.gz", f"{url}/invocations"],
-        stdout=subprocess.PIPE,
-    )
-    time.sleep(0.3)
-    serving.send_signal(number)
-    assert client.communicate(timeout=20)[0] == b'"model a"'
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(ask, url, b"0.7")
+        time.sleep(0.3)
+        serving.send_signal(number)
+        assert answer.result() == b'"model a"'
     _, errors = serving.communicate(timeout=20)
     assert (serving.returncode, errors) == (0, "")
     assert not is_running(base)

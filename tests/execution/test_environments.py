@@ -51,7 +51,20 @@ def test_a_failure_names_the_log_and_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_without_a_compiler_something_stands_in(tmp_path: Path, monkeypatch) -> None:
+    """A package with a C file, installed where `cc` cannot be found, can be imported all the same."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "library.c").write_text("#include <Python.h>\n")
+    (source / "setup.py").write_text(
+        "import setuptools\n"
+        "library = setuptools.Extension('library', sources=['library.c'])\n"
+        "setuptools.setup(name='package', version='1', ext_modules=[library])\n"
+    )
     monkeypatch.setattr(environments_module.shutil, "which", lambda name: None)
-    extra = environments_module._compiler(tmp_path)
-    subprocess.run([extra["CC"], "-shared", "a.o", "-o", str(tmp_path / "out.so")], check=True)
-    assert (tmp_path / "out.so").read_bytes() == b""
+    monkeypatch.setattr(environments_module, "_HASHES", ())
+    tiny = family(tmp_path, f"{source}\n")
+    python = Environments(tmp_path / "venvs").python(tiny)
+    code = "import library; print(library.__file__)"
+    assert subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.endswith(
+        "library.py\n"
+    )

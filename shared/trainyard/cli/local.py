@@ -140,11 +140,11 @@ def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
     """Print what came of a run. Raises ExecutionFailed or ExecutionStopped, which say how to go on."""
     document = result(store, finished.execution)
     if as_json:
-        print(json.dumps(document, indent=2))
+        print(json.dumps(document, indent=2), flush=True)
     else:
         from trainyard.cli.summary import summary
 
-        print(summary(document))
+        print(summary(document), flush=True)
     resume = f"trainyard run --resume {finished.execution}"
     if finished.status == "Failed":
         raise ExecutionFailed(

@@ -16,12 +16,15 @@ from trainyard.errors import SetupError
 from trainyard.families import Family
 
 _READY = "trainyard-ready"
+_HASHES = ("--require-hashes",)
 
-# The sagemaker-training toolkit comes as source with one C file, which only MPI across hosts uses.
-# Where there is no compiler or no Python.h, this stands for the compiler and makes an empty library.
+# The sagemaker-training toolkit comes as source with one C file, a library that MPI across hosts preloads.
+# Where there is no compiler or no Python.h, this stands for the compiler: it makes an empty library, which
+# is then replaced by an empty module, because the toolkit imports it to learn where it is.
 _STAND_IN_COMPILER = """#!/bin/sh
 while [ $# -gt 0 ]; do [ "$1" = -o ] && : > "$2"; shift; done
 """
+_STAND_IN_MODULE = '"""Stands for a library that was not built, for want of a compiler; only MPI needs it."""\n'
 
 
 class Environments:
@@ -66,7 +69,8 @@ class Environments:
             installers.insert(0, [str(uv), "pip", "install", "-q", "--python", python])
         _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], log)
         for installer in installers:
-            if _run([*installer, "--require-hashes", "-r", requirements], log, _compiler(venv)):
+            if _run([*installer, *_HASHES, "-r", requirements], log, _compiler(venv)):
+                _replace_empty_libraries(venv)
                 (venv / _READY).touch()
                 self._say("")
                 return
@@ -98,3 +102,10 @@ def _compiler(venv: Path) -> dict[str, str]:
     stand_in.write_text(_STAND_IN_COMPILER)
     stand_in.chmod(0o755)
     return {"CC": str(stand_in), "LDSHARED": str(stand_in)}
+
+
+def _replace_empty_libraries(venv: Path) -> None:
+    for library in venv.glob("lib/python*/site-packages/*.so"):
+        if library.stat().st_size == 0:
+            library.with_name(f"{library.name.partition('.')[0]}.py").write_text(_STAND_IN_MODULE)
+            library.unlink()
