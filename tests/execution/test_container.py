@@ -29,6 +29,15 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
+class Quiet(ThreadingHTTPServer):
+    """Ends with its last request, and says nothing of clients that gave up."""
+
+    daemon_threads = False
+
+    def handle_error(self, *_):
+        pass
+
+
 class Standing:
     def __init__(self, url: str, why: str = "") -> None:
         self.url, self._why = url, why
@@ -43,7 +52,7 @@ class Standing:
 
 @pytest.fixture
 def url():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server = Quiet(("127.0.0.1", 0), Echo)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"

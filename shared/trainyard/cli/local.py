@@ -145,13 +145,21 @@ def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
         from trainyard.cli.summary import summary
 
         print(summary(document), flush=True)
-    resume = f"trainyard run --resume {finished.execution}"
-    if finished.status == "Failed":
-        raise ExecutionFailed(
-            f"{finished.reason}; see: trainyard logs {finished.execution} STEP; when mended, go on with: {resume}"
-        )
+    resume = f"go on with: trainyard run --resume {finished.execution}"
     if finished.status == "Stopped":
-        raise ExecutionStopped(f"execution {finished.execution} was stopped; go on with: {resume}")
+        raise ExecutionStopped(f"execution {finished.execution} was stopped; {resume}")
+    if finished.status == "Failed":
+        jobs = [
+            step
+            for step in store.state.steps(finished.execution)
+            if step["status"] == "Failed" and step["job"]
+        ]
+        hint = (
+            f"; see: trainyard logs {finished.execution} {jobs[0]['name']}; when mended, {resume}"
+            if jobs
+            else ""
+        )
+        raise ExecutionFailed(f"{finished.reason}{hint}")
     return 0
 
 

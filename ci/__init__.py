@@ -1,0 +1,1 @@
+"""What continuous integration runs; every part is a command that people run too: ``python -m ci.<part>``."""

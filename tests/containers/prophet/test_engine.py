@@ -1,0 +1,124 @@
+"""The engine keeps its promises: quiet, repeatable, restorable, and clear about what it cannot fit."""
+
+from __future__ import annotations
+
+PRELUDE = """
+import glob, json, sys, tempfile
+import numpy as np
+import engine
+
+generator = np.random.default_rng(0)
+ds = np.datetime64("2023-01-01", "us") + np.arange(760) * np.timedelta64(1, "D")
+y = 50 + 0.01 * np.arange(760) + 5 * np.sin(np.arange(760) * 2 * np.pi / 7) + generator.normal(size=760)
+
+def fit(ds=ds, y=y, **options):
+    return engine.fit(np.asarray(ds), np.asarray(y, float), engine.Options(**options))
+
+def refused(function, *arguments, **options):
+    try:
+        function(*arguments, **options)
+    except (engine.CannotFit, engine.BadModel, OverflowError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    raise AssertionError("not refused")
+"""
+
+
+def test_quiet_repeatable_and_restorable(snippet, tmp_path):
+    ran = snippet(
+        PRELUDE
+        + """
+one, other = fit(), fit()
+content = engine.save(one)
+assert content == engine.save(other), "the same input gives the same model"
+loaded = engine.load(content)
+assert engine.save(loaded) == content
+future = engine.future(one, 14)
+assert future[0] == ds[-1] + np.timedelta64(1, "D") and len(future) == 14
+wide, narrow, again = (engine.predict(loaded, future, width) for width in (0.95, None, 0.95))
+first = engine.predict(one, future)
+for name in ("yhat", "yhat_lower", "yhat_upper"):
+    assert np.allclose(getattr(first, name), getattr(narrow, name), rtol=1e-9), name
+    assert (getattr(wide, name) == getattr(again, name)).all(), name
+assert (wide.yhat_lower < narrow.yhat_lower).all() and (wide.yhat_upper > narrow.yhat_upper).all()
+truth = 50 + 0.01 * np.arange(760, 774) + 5 * np.sin(np.arange(760, 774) * 2 * np.pi / 7)
+assert np.abs(narrow.yhat - truth).max() < 1.0
+assert np.abs(engine.fitted_values(loaded) - y).mean() < 1.0
+assert glob.glob(tempfile.gettempdir() + "/*/*") == [], "Stan leaves no files behind"
+""",
+        tmp_path,
+    )
+    assert ran.stdout + ran.stderr == ""
+
+
+def test_options_reach_prophet(snippet, tmp_path):
+    snippet(
+        PRELUDE
+        + """
+model = fit(growth="flat", seasonality_mode="multiplicative", yearly_seasonality="false",
+            weekly_seasonality="true", daily_seasonality="false", changepoint_prior_scale=0.5,
+            seasonality_prior_scale=3.0, holidays_prior_scale=2.0, n_changepoints=7, changepoint_range=0.5,
+            interval_width=0.6, country_holidays="ES").prophet
+assert (model.growth, model.seasonality_mode, model.n_changepoints) == ("flat", "multiplicative", 7)
+assert (model.changepoint_prior_scale, model.seasonality_prior_scale, model.holidays_prior_scale) == (0.5, 3.0, 2.0)
+assert (model.changepoint_range, model.interval_width, model.country_holidays) == (0.5, 0.6, "ES")
+assert list(model.seasonalities) == ["weekly"]
+assert list(fit(yearly_seasonality="auto").prophet.seasonalities) == ["yearly", "weekly"]
+grows = fit(y=np.minimum(np.arange(760.0), 400), growth="logistic", cap_factor=1.5)
+forecast = engine.predict(engine.load(engine.save(grows)), engine.future(grows, 3000))
+assert forecast.yhat.max() <= 601
+""",
+        tmp_path,
+    )
+
+
+STEPS = {  # dates -> the three that follow
+    'np.arange("2024-01", "2027-01", dtype="datetime64[M]")': ["2027-01-01", "2027-02-01", "2027-03-01"],
+    'np.arange("2024-01-01", "2024-12-01", 7, dtype="datetime64[D]")': ["2024-12-02", "2024-12-09", "2024-12-16"],
+    'np.arange("2024-01-01", "2024-02-01", 15, dtype="datetime64[m]")': [
+        "2024-02-01T00:00", "2024-02-01T00:15", "2024-02-01T00:30",
+    ],
+    'np.delete(np.arange("2024-01-01", "2024-02-01", dtype="datetime64[D]"), [28])': [
+        "2024-02-01", "2024-02-02", "2024-02-03",
+    ],
+    '[d for d in np.arange("2024-01-01", "2024-03-02", dtype="datetime64[D]") if np.is_busday(d)]': [
+        "2024-03-04", "2024-03-05", "2024-03-06",
+    ],
+}  # fmt: skip
+
+
+def test_future_goes_on_as_the_history_went(snippet, tmp_path):
+    cases = ", ".join(f"({dates}, {following})" for dates, following in STEPS.items())
+    snippet(
+        PRELUDE
+        + f"""
+for dates, following in [{cases}]:
+    dates = np.array(dates).astype("datetime64[us]")
+    model = fit(dates, generator.normal(size=len(dates)))
+    found = engine.future(engine.load(engine.save(model)), 3)
+    assert (found == np.array(following, "datetime64[ns]")).all(), found
+""",
+        tmp_path,
+    )
+
+
+def test_edges(snippet, tmp_path):
+    snippet(
+        PRELUDE
+        + """
+for values in ([1, 2], [5] * 20, [0] * 20, [1e300, 1e-300] * 20, [-1e9] * 3 + [1e9]):
+    model = fit(ds[:len(values)], values)
+    forecast = engine.predict(engine.load(engine.save(model)), engine.future(model, 3))
+    assert np.isfinite([forecast.yhat, forecast.yhat_lower, forecast.yhat_upper]).all(), values
+assert "all 2 rows have the timestamp 2023-01-01" in refused(fit, ds[[0, 0]], [1, 2])
+assert refused(fit, ds[:1], [1]) == "CannotFit: 1 usable rows, Prophet needs at least 2"
+assert "growth=logistic needs a value above 0" in refused(fit, y=-y, growth="logistic")
+assert refused(fit, y=np.where(y > 50, np.inf, y)).startswith("CannotFit: ValueError: Found infinity")
+assert "too far ahead" in refused(engine.future, model, 10**6)
+for content in (b"", b"{}", b"[]", b'{"format": 1, "prophet": {}}', b'{"format": 9}'):
+    assert refused(engine.load, content).startswith("BadModel: "), content
+assert "possible: none, " in refused(engine.check, engine.Options(country_holidays="Atlantis"))
+engine.check(engine.Options(country_holidays="ES"))
+assert engine.identity().startswith("prophet 1.")
+""",
+        tmp_path,
+    )

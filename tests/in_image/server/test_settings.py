@@ -1,0 +1,59 @@
+"""The environment is read once, and what is wrong in it is named."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from trainyard.in_image.server.settings import BadSetting, Settings, available_cpus
+
+
+def test_defaults_are_those_of_sagemaker():
+    settings = Settings.from_environment({})
+    assert (settings.program, settings.host, settings.port) == ("inference.py", "0.0.0.0", 8080)
+    assert (settings.multi_model, settings.max_body_mb, settings.max_models) == (False, 6, 0)
+    assert settings.workers == available_cpus()
+
+
+def test_everything_can_be_set():
+    settings = Settings.from_environment(
+        {
+            "SAGEMAKER_PROGRAM": "other.py",
+            "SAGEMAKER_BIND_ADDRESS": "127.0.0.1",
+            "SAGEMAKER_BIND_TO_PORT": "0",
+            "SAGEMAKER_MULTI_MODEL": "True",
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "3",
+            "TRAINYARD_MAX_QUEUE": "0",
+            "TRAINYARD_MAX_MODELS": "12",
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB": "25",
+            "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
+            "SAGEMAKER_CONTAINER_LOG_LEVEL": "10",
+        }
+    )
+    assert settings == Settings("other.py", "127.0.0.1", 0, True, 3, 0, 12, 25, "text/csv", 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SAGEMAKER_BIND_TO_PORT", "65536"),
+        ("SAGEMAKER_BIND_TO_PORT", "http"),
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", "0"),
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", ""),
+        ("TRAINYARD_MAX_MODELS", "-1"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(name, value):
+    with pytest.raises(BadSetting, match=f"{name} is '{value}'; it must be a whole number from "):
+        Settings.from_environment({name: value})
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds processes to CPUs")
+def test_cpus_are_those_that_may_be_used():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert available_cpus() == 1
+    finally:
+        os.sched_setaffinity(0, before)

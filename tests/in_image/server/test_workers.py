@@ -1,0 +1,45 @@
+"""As many calls at once as there are threads, as many more as may wait, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from trainyard.in_image.server.models import Refused
+from trainyard.in_image.server.workers import Workers
+
+
+def test_the_result_and_the_error_come_back():
+    async def main():
+        workers = Workers(1, 0)
+        assert await workers.run(divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await workers.run(divmod, 7, 0)
+        assert await workers.run(max, 1, 2) == 2
+
+    asyncio.run(main())
+
+
+def test_what_does_not_fit_is_refused_and_the_rest_is_done():
+    async def main():
+        workers, gate = Workers(2, 3), threading.Event()
+        running = [asyncio.create_task(workers.run(gate.wait, 10)) for _ in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(Refused, match="5 requests") as refused:
+            await workers.run(gate.wait)
+        assert refused.value.status_code == 503
+        gate.set()
+        assert await asyncio.gather(*running) == [True] * 5
+        assert await workers.run(max, 1, 2) == 2
+
+    asyncio.run(main())
+
+
+def test_calls_run_at_the_same_time():
+    async def main():
+        workers, together = Workers(4, 0), threading.Barrier(4)
+        await asyncio.gather(*[workers.run(together.wait, 10) for _ in range(4)])
+
+    asyncio.run(main())
