@@ -173,7 +173,7 @@ def _digest(family: Family) -> str:
     reader = Path(families.__file__).parent
     files = [
         *sorted(PIPELINES.glob("*.py")),
-        *(reader / name for name in ("families.py", "images.py", "manifest.py")),
+        *(reader / name for name in ("families.py", "images.py", "manifest.py", "readers.py")),
         family.folder / "family.toml",
     ]
     try:

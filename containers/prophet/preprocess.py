@@ -142,9 +142,10 @@ def tell(quality: dict[str, Any], seconds: float) -> str:
         for reason, finding in quality["findings"].items()
         if finding["count"]
     ]
-    files, customers = len(quality["files"]), quality["customers"]
+    files = "1 file" if len(quality["files"]) == 1 else f"{len(quality['files']):,} files"
+    customers = quality["customers"]
     return (
-        f"{quality['rows_read']:,} rows in {files} files: {customers['train']:,} customers to train, "
+        f"{quality['rows_read']:,} rows in {files}: {customers['train']:,} customers to train, "
         f"{customers['test']:,} to evaluate, {len(quality['excluded'])} excluded, in {seconds:.1f} s; "
         f"found: {', '.join(found) or 'nothing to mend'}"
     )

@@ -200,7 +200,8 @@ def _step(seconds: float) -> str:
 def _names(title: str, names: Sequence[str]) -> str:
     more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
     listed = ", ".join(_name(name) for name in names[:MAX_NAMES])
-    return f"<details><summary>{len(names):,} customers {title}</summary><p>{listed}{more}</p></details>"
+    who = "1 customer" if len(names) == 1 else f"{len(names):,} customers"
+    return f"<details><summary>{who} {title}</summary><p>{listed}{more}</p></details>"
 
 
 def _rows(scores: Sequence[Score]) -> Iterator[str]:

@@ -77,8 +77,10 @@ def train(
     arguments.model_dir.mkdir(parents=True, exist_ok=True)
     tasks = []
     for task in checkpoints.tasks(files, arguments.checkpoint_dir, arguments.model_dir, options):
-        outcome = checkpoints.reuse(task)
-        outcomes.append(outcome) if outcome else tasks.append(task)
+        if outcome := checkpoints.reuse(task):
+            outcomes.append(outcome)
+        else:
+            tasks.append(task)
     processes = min(fleet.cores(arguments.processes), len(tasks))
     training_report.start(len(outcomes), len(files), processes)
     with closing(fleet.run(fit_customer, tasks, processes)) as done:

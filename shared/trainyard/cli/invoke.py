@@ -9,8 +9,9 @@ import urllib.request
 from pathlib import Path
 
 from trainyard.errors import EndpointError, UsageError
+from trainyard.execution.container import Reply, message_of
 from trainyard.execution.deployment import address
-from trainyard.execution.hosting import TARGET_MODEL, Reply, message_of
+from trainyard.execution.hosting import TARGET_MODEL
 from trainyard.execution.store import Store
 
 _TYPES = {

@@ -24,7 +24,9 @@ _HASHES = ("--require-hashes",)
 _STAND_IN_COMPILER = """#!/bin/sh
 while [ $# -gt 0 ]; do [ "$1" = -o ] && : > "$2"; shift; done
 """
-_STAND_IN_MODULE = '"""Stands for a library that was not built, for want of a compiler; only MPI needs it."""\n'
+_STAND_IN_MODULE = (
+    '"""Stands for a library that was not built, for want of a compiler; only MPI needs it."""\n'
+)
 
 
 class Environments:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from trainyard.definition import document as documents
 from trainyard.definition.document import Document
-from trainyard.definition.order import Order, order
+from trainyard.definition.order import order
 from trainyard.definition.parameters import resolve_parameters
 from trainyard.definition.runnable import check_runnable
 from trainyard.definition.steps import Step
 from trainyard.errors import NotFound, StoreError, Unsupported
 from trainyard.execution import events, jobs, outputs
 from trainyard.execution.request import JobRequest, Launcher, StopSignal
-from trainyard.execution.step import Run, StepEnd, plan_job, run_step
+from trainyard.execution.schedule import run_steps, stopping_on_signals
+from trainyard.execution.step import Run, plan_job
 from trainyard.execution.steps import JOB_KINDS, RULES
 from trainyard.execution.store import Store, new_execution_id
 from trainyard.execution.targets import Targets, parse_target
@@ -146,8 +142,8 @@ class Executor:
         steps = run.document.all_steps()
         names = (only,) if only else tuple(step.name for step in steps)
         self._watch(events.ExecutionStarted(execution=run.execution_id, pipeline=run.pipeline, steps=names))
-        with _signals(self.stop):
-            reason = _run_steps(run, names)
+        with stopping_on_signals(self.stop):
+            reason = run_steps(run, names)
         status = "Failed" if reason else "Stopped" if self.stop.requested else "Succeeded"
         self._store.state.update_execution(
             run.execution_id, status=status, failure=reason or None, ended=time.time()
@@ -216,57 +212,3 @@ def _take_over(run: Run, name: str, row: Mapping[str, Any]) -> None:
         cache_source=row["execution"],
         cache_note="taken from its newest run",
     )
-
-
-def _run_steps(run: Run, names: tuple[str, ...]) -> str:
-    """Run the named steps, each once everything it needs has succeeded; why the execution failed, or nothing."""
-    steps = run.document.by_name
-    graph = order(run.document)
-    succeeded = {
-        row["name"] for row in run.store.state.steps(run.execution_id) if row["status"] == "Succeeded"
-    }
-    waiting = [name for name in graph.sequence if name in names and name not in succeeded]
-    running: dict[Future[StepEnd], str] = {}
-    failures: list[str] = []
-    alone = len(names) == 1
-    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="step") as pool:
-        while True:
-            if not failures and not run.stop.requested:
-                for name in [name for name in waiting if _can_start(run, graph, name, succeeded, alone)]:
-                    waiting.remove(name)
-                    running[pool.submit(run_step, run, steps[name])] = name
-            if not running:
-                return "; ".join(failures)
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                name, end = running.pop(future), future.result()
-                if end.status == "Succeeded":
-                    succeeded.add(name)
-                elif end.status == "Failed":
-                    failures.append(f"step {name}: {end.failure}")
-
-
-def _can_start(run: Run, graph: Order, name: str, succeeded: set[str], alone: bool) -> bool:
-    if not graph.dependencies[name] <= succeeded:
-        return False
-    branch = graph.branch_of(name)
-    if branch is None or alone:
-        return True
-    condition, wanted = branch
-    row = run.store.state.step(run.execution_id, condition)
-    return row is not None and (row["result"] or {}).get("Outcome") == str(wanted)
-
-
-@contextmanager
-def _signals(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop the jobs instead of this process, which goes on to record it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: stop.request()) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

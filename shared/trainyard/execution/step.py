@@ -11,7 +11,7 @@ from trainyard.definition import conditions, expressions
 from trainyard.definition.document import Document
 from trainyard.definition.runnable import check_arguments
 from trainyard.definition.steps import Step
-from trainyard.errors import UserError
+from trainyard.errors import DefinitionError, UserError
 from trainyard.execution import cache, events, jobs
 from trainyard.execution.request import JobRequest, Launcher, StopSignal
 from trainyard.execution.scope import ExecutionScope
@@ -102,7 +102,13 @@ def plan_job(run: Run, step: Step, job: str, *, results: bool = True) -> tuple[d
     arguments = resolve(step.arguments, run.scope(job, results=results))
     if results:
         check_arguments(step.name, arguments, RULES[step.type])
-    return arguments, JOB_KINDS[step.type].plan(step.name, arguments, job, run.targets)
+    try:
+        return arguments, JOB_KINDS[step.type].plan(step.name, arguments, job, run.targets)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # a list for an object and the like: the request is somebody else's JSON
+        raise DefinitionError(
+            f"step {step.name!r}: its Arguments do not have the shape of a Create{step.type}Job request ({error!r})"
+        ) from error
 
 
 def _run_job_step(run: Run, step: Step) -> StepEnd:

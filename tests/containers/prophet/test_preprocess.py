@@ -66,7 +66,7 @@ def test_what_was_found_is_told(preprocess):
     assert quality["findings"]["unreadable_value"]["examples"] == [
         {"file": "data.csv", "row": 23, "value": "many"}
     ]
-    assert "26 rows in 1 files: 1 customers to train, 1 to evaluate, 0 excluded" in ran.stdout
+    assert "26 rows in 1 file: 1 customers to train, 1 to evaluate, 0 excluded" in ran.stdout
 
 
 def test_columns_have_any_name(preprocess, tmp_path):
@@ -112,6 +112,6 @@ def test_real_customers(run, tmp_path, data_folder):
     raw.mkdir(parents=True)
     (raw / "customers.parquet").symlink_to(source)
     ran = run("preprocess.py", tmp_path, *names, "--horizon", "14")
-    assert "314,985 rows in 1 files: 345 customers to train, 345 to evaluate, 0 excluded" in ran.stdout, (
+    assert "314,985 rows in 1 file: 345 customers to train, 345 to evaluate, 0 excluded" in ran.stdout, (
         ran.stderr
     )

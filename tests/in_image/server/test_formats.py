@@ -66,6 +66,7 @@ def test_a_quality_that_is_no_number_is_refused():
 def test_reading():
     assert decode('{"a": [1]}', JSON) == {"a": [1]}
     assert decode('1,2.5\n\nx,"y,z"\n', CSV) == [[1.0, 2.5], ["x", "y,z"]]
+    assert decode("1\r2\r\n", CSV) == [[1.0], [2.0]]
     array = io.BytesIO()
     numpy.save(array, numpy.arange(6.0).reshape(2, 3))
     assert (decode(array.getvalue(), NPY) == numpy.arange(6.0).reshape(2, 3)).all()

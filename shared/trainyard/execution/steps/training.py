@@ -92,6 +92,7 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
     _check_wait(step, stopping)
     command = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
     entries = arguments.get("InputDataConfig", [])
+    channels = tuple(_channel(step, entry) for entry in entries)
     return JobRequest(
         name=job_name,
         kind="Training",
@@ -104,12 +105,13 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
                 name: str(value) for name, value in arguments.get("HyperParameters", {}).items()
             },
             "input/config/inputdataconfig.json": {
-                entry["ChannelName"]: _channel_config(entry, algorithm) for entry in entries
+                channel.name: _channel_config(channel, entry, algorithm)
+                for channel, entry in zip(channels, entries, strict=True)
             },
         },
         host_count=check_count(step, "ResourceConfig.InstanceCount", count),
         instance_type=str(arguments["ResourceConfig"].get("InstanceType", "local")),
-        channels=tuple(_channel(step, entry) for entry in entries),
+        channels=channels,
         outputs=_outputs(f"{output_path.rstrip('/')}/{job_name}/output", archive=compression == "GZIP"),
         checkpoint=_checkpoint(step, arguments.get("CheckpointConfig")),
         max_runtime=float(stopping.get("MaxRuntimeInSeconds", _DAY)),
@@ -156,13 +158,13 @@ def _channel(step: str, entry: Mapping[str, Any]) -> Channel:
     )
 
 
-def _channel_config(entry: Mapping[str, Any], algorithm: Mapping[str, Any]) -> dict[str, str]:
+def _channel_config(
+    channel: Channel, entry: Mapping[str, Any], algorithm: Mapping[str, Any]
+) -> dict[str, str]:
     """One channel's entry in inputdataconfig.json."""
     config = {
         "TrainingInputMode": entry.get("InputMode", algorithm.get("TrainingInputMode", "File")),
-        "S3DistributionType": entry["DataSource"]["S3DataSource"].get(
-            "S3DataDistributionType", "FullyReplicated"
-        ),
+        "S3DistributionType": channel.distribution,
         "RecordWrapperType": entry.get("RecordWrapperType", "None"),
     }
     if "ContentType" in entry:

@@ -71,10 +71,18 @@ def decode(body: str | bytes, content_type: str) -> Any:
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"the body is not JSON: {error}") from error
     if content_type == CSV:
-        return [[_cell(cell) for cell in row] for row in csv.reader(io.StringIO(str(body))) if row]
+        return _read_csv(str(body))
     if content_type == NPY and isinstance(body, bytes):
         return _read_npy(body)
     raise UnsupportedMediaType(f"content type {content_type!r} cannot be read; use {', '.join(READABLE)}")
+
+
+def _read_csv(text: str) -> list[list[float | str]]:
+    try:
+        # newline=None: lines may end as on any system
+        return [[_cell(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=None)) if row]
+    except csv.Error as error:
+        raise BadRequest(f"the body is not CSV: {error}") from error
 
 
 def _cell(text: str) -> float | str:

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from trainyard.errors import DefinitionError
+from trainyard.execution.request import Ended
+from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need
+
+
+def test_need_names_step_and_field() -> None:
+    assert need("S", {"A": {"B": 0}}, "A", "B") == 0
+    for arguments in ({}, {"A": {}}, {"A": None}, {"A": [1]}):
+        with pytest.raises(DefinitionError, match=r"step 'S': Arguments\.A\.B is missing"):
+            need("S", arguments, "A", "B")
+
+
+@pytest.mark.parametrize("value", [0, -1, 33, "2", 1.0, True, None])
+def test_counts_are_whole_numbers(value) -> None:
+    with pytest.raises(DefinitionError, match="a whole number from 1 to 32 is needed"):
+        check_count("S", "InstanceCount", value)
+
+
+@pytest.mark.parametrize("path", ["/opt/ml", "/opt/ml/../x", "/tmp/x", "opt/ml/x", "/opt/ml/a/../../../etc"])
+def test_container_paths_stay_below(path: str) -> None:
+    with pytest.raises(DefinitionError, match="must be a folder below /opt/ml"):
+        container_path("S", "LocalPath", path, "/opt/ml")
+    assert container_path("S", "LocalPath", "/opt/ml/x/", "/opt/ml") == "/opt/ml/x"
+
+
+def test_statuses() -> None:
+    def outcome(failure: str = "", stopped="") -> str:
+        ended = Ended(exit_codes=(0,), stopped=stopped)
+        return JobOutcome(request=None, ended=ended, started=0, ended_at=1, failure=failure).status
+
+    assert [outcome(), outcome("x"), outcome("x", "Stopped")] == ["Completed", "Failed", "Stopped"]

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from trainyard.errors import EndpointError, Unsupported
+from trainyard.execution.deployment import Deployment, address
+from trainyard.execution.launchers.process import Sandboxes
+from trainyard.execution.s3 import parse_uri
+from trainyard.execution.targets import Target, Targets
+from trainyard.in_image.archives import write_archive
+
+SERVE = """#!/usr/bin/env python3
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        names = sorted(path for _, _, files in os.walk("/opt/ml/models") for path in files)
+        text = " ".join([os.environ["SAGEMAKER_MULTI_MODEL"], *os.listdir("/opt/ml/model"), *names])
+        self.send_response(200); self.end_headers(); self.wfile.write(text.encode())
+    do_GET = do_POST = answer
+address = (os.environ["SAGEMAKER_BIND_ADDRESS"], int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
+http.server.ThreadingHTTPServer(address, Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def deploy(store, plain_venv: Path, environments, root: Path):
+    serve = plain_venv / "bin" / "serve"
+    serve.write_text(SERVE)
+    serve.chmod(0o755)
+    targets = Targets({"image": Target("venv", str(plain_venv))}, {}, root)
+
+    def make(container: dict, name: str = "e") -> Deployment:
+        package = {"ModelPackageArn": "arn:x/g/1", "InferenceSpecification": {"Containers": [container]}}
+        return Deployment(store, Sandboxes(environments, {}), targets, package, name=name, port=0)
+
+    yield make
+    serve.unlink()
+
+
+def post(url: str, target: str = "") -> str:
+    headers = {"X-Amzn-SageMaker-Target-Model": target} if target else {}
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/invocations", b"x", headers)) as answer:
+        return answer.read().decode()
+
+
+def test_one_model_from_its_archive(deploy, store, tmp_path: Path) -> None:
+    write_archive(tmp_path / "m.tar.gz", {"weights.json": b"{}"})
+    store.objects.put(tmp_path / "m.tar.gz", parse_uri("s3://b/job/model.tar.gz"))
+    deployment = deploy({"Image": "image", "ModelDataUrl": "s3://b/job/model.tar.gz"})
+    with deployment.endpoint:
+        deployment.announce()
+        assert address(store, "e") == deployment.endpoint.url
+        assert post(deployment.endpoint.url) == "false weights.json"
+        with pytest.raises(EndpointError, match="is being served already at"):
+            deploy({"Image": "image", "ModelDataUrl": "s3://b/job/model.tar.gz"})
+    deployment.remove()
+    assert address(store, "e") == ""
+    assert list((store.home / "endpoints").iterdir()) == []
+
+
+def test_many_models_from_a_prefix(deploy, store, tmp_path: Path) -> None:
+    write_archive(tmp_path / "m.tar.gz", {"a.json": b"{}"})
+    store.objects.put(tmp_path / "m.tar.gz", parse_uri("s3://b/models/a.tar.gz"))
+    source = {
+        "S3DataSource": {"S3Uri": "s3://b/models/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    }
+    deployment = deploy({"Image": "image", "ModelDataSource": source})
+    with deployment.endpoint:
+        assert post(deployment.endpoint.url, "a.tar.gz") == "true a.json"
+    deployment.remove()
+
+
+@pytest.mark.parametrize(
+    ("container", "kind", "fragment"),
+    [
+        ({"Image": "image"}, EndpointError, "names no model data"),
+        ({"Image": "image", "ModelDataUrl": "s3://b/none"}, EndpointError, "is not in the store any more"),
+        ({"Image": "other", "ModelDataUrl": "s3://b/none"}, Unsupported, "--map other=TARGET"),
+    ],
+)
+def test_what_cannot_be_served_says_why(deploy, store, container, kind, fragment) -> None:
+    with pytest.raises(kind, match=fragment):
+        deploy(container)
+
+
+def test_names_cannot_leave_the_folder(store, deploy) -> None:
+    with pytest.raises(EndpointError, match="use letters, digits and '-'"):
+        deploy({"Image": "image", "ModelDataUrl": "s3://b/x"}, name="../x")
+    (store.home / "endpoints").mkdir()
+    (store.home / "endpoints" / "e.json").write_text(json.dumps({"url": "http://127.0.0.1:1"}))
+    assert address(store, "e") == ""
