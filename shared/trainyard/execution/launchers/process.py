@@ -129,7 +129,6 @@ def _environment(requested: Mapping[str, str], host: StagedHost, python: Path) -
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(_SHARED),
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         **requested,
