@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 
@@ -8,6 +9,7 @@ def test_shows_the_log_of_a_step_also_of_a_cached_one(cli, definition) -> None:
     for _ in range(2):
         cli("run", *definition)
         assert cli("logs", "last", "Make").out == "counting; items:done=1; items:total=2;\n"
+    assert json.loads(cli("logs", "last", "Make", "--json").out)["host"] == "algo-1"
     missing = cli("logs", "last", "Nothing")
     assert missing.code == 23 and "it has: Make" in missing.err
 

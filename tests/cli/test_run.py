@@ -47,6 +47,8 @@ def test_dry_run_prints_the_jobs_and_runs_none(cli, definition) -> None:
     [
         ([], 2, "say what to run, one of: FAMILY"),
         (["prophet", "--resume", "last"], 2, "say what to run, one of"),
+        (["--resume", "last", "--dry-run"], 2, "--dry-run has no place with it"),
+        (["--resume", "last", "--set", "A=1"], 2, "--set has no place with it"),
         (["--resume", "nobody"], 23, "no execution 'nobody'"),
         (["--definition", "/no/such.json"], 2, "cannot be read"),
         (["prohpet"], 11, "no family 'prohpet'"),

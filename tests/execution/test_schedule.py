@@ -10,13 +10,14 @@ from trainyard.execution.schedule import stopping_on_signals
 
 def test_signals_ask_to_stop_and_are_given_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    stop = StopSignal()
-    with stopping_on_signals(stop):
+    stop, seen = StopSignal(), []
+    with stopping_on_signals(stop, seen.append):
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.requested and not stop.hurried
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.hurried
     assert signal.getsignal(signal.SIGTERM) is before
+    assert [note.text.split(":")[0] for note in seen] == ["stopping", "ending the jobs at once"]
 
 
 def test_other_threads_leave_signals_alone() -> None:
@@ -24,7 +25,7 @@ def test_other_threads_leave_signals_alone() -> None:
     seen = []
 
     def work() -> None:
-        with stopping_on_signals(StopSignal()):
+        with stopping_on_signals(StopSignal(), seen.append):
             seen.append(signal.getsignal(signal.SIGTERM) is before)
 
     thread = threading.Thread(target=work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 
@@ -15,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("execution", help="an execution, or 'last'")
     parser.add_argument("step", help="the step's name")
     parser.add_argument("--follow", action="store_true", help="go on printing until the step ends")
+    parser.add_argument("--json", action="store_true", help="print an object per line: host and line")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +37,10 @@ def run(args: argparse.Namespace) -> int:
     several = len(logs) > 1
 
     def show(host: str, line: str) -> None:
-        sys.stdout.write(f"{host}  {line}\n" if several else f"{line}\n")
+        if args.json:
+            sys.stdout.write(json.dumps({"host": host, "line": line}) + "\n")
+        else:
+            sys.stdout.write(f"{host}  {line}\n" if several else f"{line}\n")
 
     follower = LogFollower(logs, [], on_line=show)
     while True:

@@ -57,7 +57,7 @@ class Board:
     """Takes events from any thread and keeps what there is to show."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal may be told about in the middle of another event
         self.title = ""
         self.busy = ""
         self.steps: dict[str, Seen] = {}

@@ -36,6 +36,11 @@ def run(args: argparse.Namespace) -> int:
     chosen = [name for name in ("family", "definition", "resume") if getattr(args, name)]
     if len(chosen) != 1:
         raise UsageError("say what to run, one of: FAMILY, --definition FILE, --resume EXECUTION")
+    extra = [name for name in ("data", "set", "map", "name", "no_cache", "dry_run") if getattr(args, name)]
+    if args.resume and extra:
+        raise UsageError(
+            f"--resume goes on as the execution began; --{extra[0].replace('_', '-')} has no place with it"
+        )
     with watching(to_stderr=args.json) as watch:
         here = local.Local(watch, args.map)
         if args.resume:
@@ -46,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
                 plan = here.executor.plan(definition, name, parameters)
             else:
                 finished = here.executor.start(definition, name, parameters, use_cache=not args.no_cache)
-    if args.dry_run and not args.resume:
+    if args.dry_run:
         steps = [
             {"step": step.name, "type": step.type, "job": request and printable(request)}
             for step, request in plan

@@ -142,7 +142,7 @@ class Executor:
         steps = run.document.all_steps()
         names = (only,) if only else tuple(step.name for step in steps)
         self._watch(events.ExecutionStarted(execution=run.execution_id, pipeline=run.pipeline, steps=names))
-        with stopping_on_signals(self.stop):
+        with stopping_on_signals(self.stop, self._watch):
             reason = run_steps(run, names)
         status = "Failed" if reason else "Stopped" if self.stop.requested else "Succeeded"
         self._store.state.update_execution(

@@ -10,8 +10,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from trainyard.definition.order import Order, order
-from trainyard.execution.request import StopSignal
+from trainyard.execution import events
+from trainyard.execution.request import DEFAULT_GRACE_SECONDS, StopSignal
 from trainyard.execution.step import Run, StepEnd, run_step
+
+_STOPPING = (
+    f"stopping: the jobs have {DEFAULT_GRACE_SECONDS:g} s to save their work; Ctrl-C again ends them at once"
+)
 
 
 def run_steps(run: Run, names: tuple[str, ...]) -> str:
@@ -54,13 +59,19 @@ def _can_start(run: Run, graph: Order, name: str, succeeded: set[str], alone: bo
 
 
 @contextmanager
-def stopping_on_signals(stop: StopSignal) -> Iterator[None]:
+def stopping_on_signals(stop: StopSignal, watch: events.Watcher) -> Iterator[None]:
     """Ctrl-C and SIGTERM stop the jobs instead of this process, which goes on to record it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: stop.request()) for number in numbers}
+
+    def on_signal(number: int, frame: object) -> None:
+        stop.request()
+        text = "ending the jobs at once" if stop.hurried else _STOPPING
+        watch(events.Note(step="", text=text))
+
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield
     finally:
