@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,13 @@ def model_quality(scores: Sequence[Score]) -> dict[str, Any]:
             for name, number in value.items()
         }
     }
+
+
+def forecast_quality(overall: Mapping[str, Any]) -> dict[str, Any]:
+    """What reviewers judge a forecast by, in a group of its own: those of ``regression_metrics`` are fixed."""
+    values = {f"median_{name}": overall[name]["median"] for name in ("mase", "smape") if overall[name]}
+    values |= {name: overall[name] for name in ("coverage", "customers", "failed")}
+    return {"forecast_metrics": {name: {"value": value} for name, value in values.items()}}
 
 
 def write_csv(path: Path, scores: Sequence[Score], unscored: Sequence[Unscored]) -> None:

@@ -123,7 +123,7 @@ def write(
     }
     for name, content in (
         ("evaluation.json", evaluation),
-        ("model_quality.json", aggregate.model_quality(scores)),
+        ("model_quality.json", aggregate.model_quality(scores) | aggregate.forecast_quality(overall)),
     ):
         (folder / name).write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
     aggregate.write_csv(folder / "per_customer.csv", scores, unscored)

@@ -55,6 +55,15 @@ def test_model_quality(module, scores):
     assert {metric["standard_deviation"] for metric in metrics.values()} == {"NaN"}, "below 200 readings"
 
 
+def test_forecast_quality(module, scores):
+    aggregate = module("aggregate")
+    overall = aggregate.overall(scores, [])
+    metrics = aggregate.forecast_quality(overall)["forecast_metrics"]
+    assert metrics["median_mase"] == {"value": overall["mase"]["median"]}
+    assert set(metrics) == {"median_mase", "median_smape", "coverage", "customers", "failed"}
+    assert "median_mase" not in aggregate.forecast_quality(overall | {"mase": None})["forecast_metrics"]
+
+
 def test_model_quality_of_many_readings_has_deviations(module, make_score):
     scores = [make_score(str(number), 1.0, error=number / 10) for number in range(60)]
     metrics = module("aggregate").model_quality(scores)["regression_metrics"]

@@ -49,7 +49,10 @@ def register(
 
 
 def _metrics(store: ObjectStore, sources: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers in ModelQuality.Statistics, flat: ``regression_metrics.mae.value`` becomes ``mae``."""
+    """The numbers in ModelQuality.Statistics, flat: ``regression_metrics.mae.value`` becomes ``mae``.
+
+    Standard deviations stay in the file: versions are compared by values.
+    """
     uri = sources.get("ModelQuality", {}).get("Statistics", {}).get("S3Uri")
     if not uri:
         return {}
@@ -69,6 +72,8 @@ def _numbers(value: Any, name: str) -> list[tuple[str, float]]:
         return []
     found: list[tuple[str, float]] = []
     for key, item in value.items():
+        if key == "standard_deviation":
+            continue
         inner = name if key == "value" or str(key).endswith("_metrics") else f"{name}.{key}".lstrip(".")
         found += _numbers(item, inner)
     return found
