@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from trainyard import families
 from trainyard.execution.environments import Environments
 from trainyard.execution.executor import Executor
+from trainyard.execution.launchers import process
 from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.store import Store, default_home
 from trainyard.execution.targets import Target, Targets
@@ -53,13 +55,34 @@ def plain_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """For tests whose jobs spell ``/opt/ml``: they skip where the kernel gives no private mounts."""
+    folder = tmp_path_factory.mktemp("probe")
+    (folder / "ml").mkdir()
+    spec = {"isolate": True, "host": "algo-1", "ml": str(folder / "ml"), "scratch": str(folder), "mounts": []}
+    (folder / "spec.json").write_text(json.dumps({**spec, "command": ["true"], "cwd": "/"}))
+    reader, writer = os.pipe()
+    subprocess.run(
+        [sys.executable, "-I", "-S", str(process._SANDBOX), str(folder / "spec.json"), str(writer)],
+        pass_fds=(writer,), check=False,
+    )  # fmt: skip
+    os.close(writer)
+    answer = os.read(reader, 500).decode()
+    os.close(reader)
+    if answer != "ok":
+        pytest.skip(f"jobs cannot have an /opt/ml of their own here: {answer}")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
 @pytest.fixture
-def make_executor(store: Store, plain_venv: Path, environments: Environments) -> Callable[..., Executor]:
+def make_executor(
+    store: Store, plain_venv: Path, environments: Environments, namespaces: None
+) -> Callable[..., Executor]:
     """An executor for which the image ``image`` is the plain environment; events go to ``watch``."""
 
     def make(watch: Callable[[Any], None] = lambda event: None, *, isolate: bool = True) -> Executor:

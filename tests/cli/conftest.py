@@ -53,7 +53,7 @@ pathlib.Path("/opt/ml/processing/made/numbers.json").write_text('{"size": {"mean
 
 
 @pytest.fixture
-def definition(tmp_path: Path, cli: Callable[..., Result], plain_venv: Path) -> list[str]:
+def definition(tmp_path: Path, cli: Callable[..., Result], plain_venv: Path, namespaces: None) -> list[str]:
     """The arguments of `run` for a definition with one job, whose code is in the store."""
     code = tmp_path / "main.py"
     code.write_text(CODE)

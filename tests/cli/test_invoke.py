@@ -14,7 +14,7 @@ from trainyard.execution.store import Store
 
 
 @pytest.fixture
-def served(home: Path, plain_venv: Path, tmp_path: Path):
+def served(home: Path, plain_venv: Path, tmp_path: Path, namespaces):
     """A package whose image stands for an environment with a `serve` of its own, served by the command line."""
     serve = plain_venv / "bin" / "serve"
     serve.write_text(

@@ -22,7 +22,7 @@ CASES = Path(__file__).with_name("cases")
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
-def test_case(case: str, store, environments, root: Path, tmp_path: Path) -> None:
+def test_case(case: str, store, environments, root: Path, tmp_path: Path, namespaces) -> None:
     folder = CASES / case
     expected = json.loads((folder / "expect.json").read_text())
     venv = tmp_path / "venv"

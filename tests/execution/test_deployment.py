@@ -28,7 +28,7 @@ http.server.ThreadingHTTPServer(address, Handler).serve_forever()
 
 
 @pytest.fixture
-def deploy(store, plain_venv: Path, environments, root: Path):
+def deploy(store, plain_venv: Path, environments, root: Path, namespaces):
     serve = plain_venv / "bin" / "serve"
     serve.write_text(SERVE)
     serve.chmod(0o755)

@@ -23,6 +23,9 @@ from trainyard.execution.targets import Target, Targets
 MEGABYTE = 2**20
 
 
+pytestmark = pytest.mark.usefixtures("namespaces")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path):
     """A folder on a disk of 4 MB."""

@@ -14,19 +14,21 @@ from trainyard.execution.targets import Target
 
 
 @pytest.fixture
-def launch(store, plain_venv: Path, environments, tmp_path: Path):
+def launch(request: pytest.FixtureRequest, store, plain_venv: Path, environments, tmp_path: Path):
     store.objects.put_bytes(b"original", parse_uri("s3://b/d/file"))
 
     def run(code: str, *, isolate: bool = True, stop: StopSignal | None = None, **more):
-        request = JobRequest(
+        if isolate:
+            request.getfixturevalue("namespaces")
+        job = JobRequest(
             name="job", kind="Training", image="i", target=Target("venv", str(plain_venv)),
             command=("python3", "-c", code), environment={"MINE": "1", "PLACE": "/opt/ml/model"},
             channels=(Channel(name="data", container_path="/opt/ml/input/data/data", uri="s3://b/d/"),),
             checkpoint=Checkpoint(container_path="/opt/ml/checkpoints", uri="s3://b/ck"), **more,
         )  # fmt: skip
-        hosts = stage(store.objects, request, tmp_path / "job")
+        hosts = stage(store.objects, job, tmp_path / "job")
         ended = VenvLauncher(environments, {}, isolate=isolate)(
-            request, hosts, stop or StopSignal(), lambda: None
+            job, hosts, stop or StopSignal(), lambda: None
         )
         return ended, [host.log.read_text() for host in hosts], hosts
 

@@ -24,7 +24,7 @@ http.server.HTTPServer((os.environ["SAGEMAKER_BIND_ADDRESS"], int(os.environ["SA
 
 
 @pytest.fixture
-def make(plain_venv: Path, environments, tmp_path: Path):
+def make(plain_venv: Path, environments, tmp_path: Path, namespaces):
     serve = plain_venv / "bin" / "serve"
     serve.write_text(SERVE)
     serve.chmod(0o755)
