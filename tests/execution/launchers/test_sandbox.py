@@ -55,8 +55,18 @@ def wait_for(condition, seconds: float = 10) -> bool:
     return False
 
 
+def sleepers(mark: str) -> list[int]:
+    """The processes that are ``sleep MARK``."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if file.read_bytes() == f"sleep\0{mark}\0".encode():
+                found.append(int(file.parent.name))
+    return found
+
+
 def alive(mark: str) -> bool:
-    return subprocess.run(["pgrep", "-f", f"^sleep {mark}$"], capture_output=True).returncode == 0
+    return bool(sleepers(mark))
 
 
 def test_the_job_sees_its_own_opt_ml_and_cannot_change_its_inputs(tmp_path: Path) -> None:
@@ -127,8 +137,8 @@ def test_the_job_dies_with_whoever_started_it(tmp_path: Path, isolate: bool) -> 
         starter.kill()
         starter.wait()
     gone = wait_for(lambda: not alive(mark), 5)
-    with contextlib.suppress(OSError):
-        subprocess.run(["pkill", "-9", "-f", f"^sleep {mark}$"])
+    for process in sleepers(mark):
+        os.kill(process, signal.SIGKILL)
     assert gone
 
 
