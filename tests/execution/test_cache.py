@@ -79,3 +79,22 @@ def test_expiry_is_honoured(store, key, age_days, hit) -> None:
 
 def test_many_changes_are_counted() -> None:
     assert difference({str(n): "a" for n in range(9)}, {}).endswith("and 6 more")
+
+
+def test_an_older_run_stands_in_for_one_whose_outputs_are_gone(store, key) -> None:
+    for number, name in enumerate(("old", "new")):
+        uri = f"s3://b/made/{name}"
+        store.objects.put_bytes(b"x", parse_uri(uri))
+        store.state.add_execution(name, "p", {}, {}, {})
+        store.state.start_step(name, "S", "Training", cache_key=key())
+        store.state.update_step(name, "S", status="Succeeded", ended=time.time() + number, outputs={uri: 1})
+
+    def hit() -> str:
+        found = look_up(store.state, store.objects, "p", "S", key(), None)
+        return found.hit["execution"] if found.hit else found.note
+
+    assert hit() == "new"
+    store.objects.delete(parse_uri("s3://b/made/new"))
+    assert hit() == "old"
+    store.objects.put_bytes(b"longer", parse_uri("s3://b/made/old"))
+    assert hit() == "output s3://b/made/new of the earlier run is gone or has changed"

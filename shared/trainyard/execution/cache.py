@@ -55,14 +55,17 @@ def look_up(
     state: State, store: ObjectStore, pipeline: str, step: str, key: Key, expire_after: timedelta | None
 ) -> Lookup:
     """The newest earlier run of this step in this pipeline with the same key whose outputs still stand."""
+    note = ""
     for row in state.successes(pipeline, step, key):
         age = time.time() - row["ended"]
         if expire_after is not None and age > expire_after.total_seconds():
-            return Lookup(hit=None, note=f"the result of {_ago(age)} ago has expired")
+            return Lookup(hit=None, note=note or f"the result of {_ago(age)} ago has expired")
         lost = _first_lost(store, row["outputs"] or {})
-        if lost:
-            return Lookup(hit=None, note=f"output {lost} of the earlier run is gone or has changed")
-        return Lookup(hit=row, note=f"same as {_ago(age)} ago")
+        if not lost:
+            return Lookup(hit=row, note=f"same as {_ago(age)} ago")
+        note = note or f"output {lost} of the earlier run is gone or has changed"
+    if note:
+        return Lookup(hit=None, note=note)
     earlier = state.last_success(pipeline, step)
     if earlier is None:
         return Lookup(hit=None, note="no earlier run")
