@@ -19,11 +19,12 @@ def test_follows_until_the_step_ends(cli, home, tmp_path, monkeypatch) -> None:
 
     store = Store(home)
     log = store.job_folder("job") / "algo-1.log"
-    log.parent.mkdir()
-    log.write_text("first\n")
 
     def work() -> None:
         time.sleep(0.6)
+        log.parent.mkdir()  # a host starts when its environment is there
+        log.write_text("first\n")
+        time.sleep(0.3)
         with log.open("a") as file:
             file.write("second\n")
         time.sleep(0.3)

@@ -24,6 +24,7 @@ def test_copies_in_lists_and_copies_out(cli, tmp_path: Path) -> None:
 
 
 def test_refusals(cli, tmp_path: Path) -> None:
+    cli("s3", "cp", __file__, "s3://a/there")
     for arguments, code in [
         (("cp", "a", "b"), 2),
         (("cp", "s3://a/b", "s3://a/c"), 2),
@@ -31,6 +32,7 @@ def test_refusals(cli, tmp_path: Path) -> None:
         (("cp", "s3://a/none", tmp_path / "x"), 21),
         (("ls", "bucket"), 21),
         (("cp", __file__, "s3://a/../b"), 21),
+        (("cp", "s3://a/there", f"{__file__}/below"), 24),
     ]:
         result = cli("s3", *arguments)
         assert result.code == code, (arguments, result)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainyard.definition.expressions import References, preview, references, resolve, stringify
+from trainyard.definition.expressions import preview, resolve, stringify
 from trainyard.definition.properties import Path, lookup
 from trainyard.errors import ExpressionError
 
@@ -125,20 +125,6 @@ def test_what_has_no_value_is_named(value, message):
 )
 def test_preview_writes_what_is_not_known_yet(value, text):
     assert preview(value, Run()) == text
-
-
-def test_references():
-    value = {
-        "a": [join("", get("Parameters.X"), get("Execution.PipelineName")), RESULT],
-        "b": auc(),
-        "c": MODEL,
-    }
-    assert references(value) == References(
-        steps=frozenset({"Train", "Evaluate"}),
-        parameters=frozenset({"X"}),
-        execution_variables=frozenset({"PipelineName", "PipelineExecutionId"}),
-        property_files=frozenset({("Evaluate", "Report")}),
-    )
 
 
 @settings(deadline=None)

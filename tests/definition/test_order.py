@@ -63,9 +63,9 @@ def test_branches_wait_for_their_condition_only():
     assert found.dependencies["Best"] == {"Inner"}
     assert found.dependencies["Inner"] == {"Outer", "Good"}
     assert found.dependencies["Always"] == {"Outer"}  # the condition, not the steps of its branches
-    assert found.branch_of("Best") == ("Inner", True)
-    assert found.branch_of("Bad") == ("Outer", False)
-    assert found.branch_of("After") is None
+    assert found.branches["Best"] == ("Inner", True)
+    assert found.branches["Bad"] == ("Outer", False)
+    assert "After" not in found.branches
 
 
 def test_what_a_branch_not_taken_takes_with_it():

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from trainyard.errors import EndpointError, Unsupported
-from trainyard.execution.deployment import Deployment, address
+from trainyard.execution.deployment import LOCAL, Deployment, address
 from trainyard.execution.launchers.process import Sandboxes
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.targets import Target, Targets
@@ -34,9 +35,9 @@ def deploy(store, plain_venv: Path, environments, root: Path, namespaces):
     serve.chmod(0o755)
     targets = Targets({"image": Target("venv", str(plain_venv))}, {}, root)
 
-    def make(container: dict, name: str = "e") -> Deployment:
+    def make(container: dict, name: str = "e", port: int = 0) -> Deployment:
         package = {"ModelPackageArn": "arn:x/g/1", "InferenceSpecification": {"Containers": [container]}}
-        return Deployment(store, Sandboxes(environments, {}), targets, package, name=name, port=0)
+        return Deployment(store, Sandboxes(environments, {}), targets, package, name=name, port=port)
 
     yield make
     serve.unlink()
@@ -44,11 +45,13 @@ def deploy(store, plain_venv: Path, environments, root: Path, namespaces):
 
 def post(url: str, target: str = "") -> str:
     headers = {"X-Amzn-SageMaker-Target-Model": target} if target else {}
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/invocations", b"x", headers)) as answer:
+    with LOCAL.open(urllib.request.Request(f"{url}/invocations", b"x", headers)) as answer:
         return answer.read().decode()
 
 
-def test_one_model_from_its_archive(deploy, store, tmp_path: Path) -> None:
+def test_one_model_from_its_archive(deploy, store, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # for others; endpoints are on this machine
+    monkeypatch.setenv("no_proxy", "")
     write_archive(tmp_path / "m.tar.gz", {"weights.json": b"{}"})
     store.objects.put(tmp_path / "m.tar.gz", parse_uri("s3://b/job/model.tar.gz"))
     deployment = deploy({"Image": "image", "ModelDataUrl": "s3://b/job/model.tar.gz"})
@@ -60,6 +63,14 @@ def test_one_model_from_its_archive(deploy, store, tmp_path: Path) -> None:
             deploy({"Image": "image", "ModelDataUrl": "s3://b/job/model.tar.gz"})
     deployment.remove()
     assert address(store, "e") == ""
+    assert list((store.home / "endpoints").iterdir()) == []
+
+
+def test_what_cannot_listen_leaves_nothing(deploy, store, tmp_path: Path) -> None:
+    write_archive(tmp_path / "m.tar.gz", {"weights.json": b"{}"})
+    store.objects.put(tmp_path / "m.tar.gz", parse_uri("s3://b/model.tar.gz"))
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(EndpointError, match="it is in use"):
+        deploy({"Image": "image", "ModelDataUrl": "s3://b/model.tar.gz"}, port=taken.getsockname()[1])
     assert list((store.home / "endpoints").iterdir()) == []
 
 

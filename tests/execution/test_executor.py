@@ -146,6 +146,19 @@ def test_no_cache_and_lost_outputs_run_again(store, make_executor, pipeline) -> 
     assert "is gone or has changed" in store.state.step(third.execution, "Copy")["cache_note"]
 
 
+def test_outputs_that_another_run_has_overwritten_are_no_hit(
+    store, make_executor, put_script, processing, definition
+) -> None:
+    """Also where they are as long: at a fixed URI lies what the last run made."""
+    code = "import sys; open('/opt/ml/processing/out/x', 'w').write(sys.argv[1])"
+    step = processing("Copy", put_script("write", code), outputs={"out": "s3://bucket/fixed"},
+                      arguments=[{"Get": "Parameters.Word"}], CacheConfig={"Enabled": True})  # fmt: skip
+    document = definition(step, parameters=[{"Name": "Word", "Type": "String"}])
+    for word in ("aaaa", "bbbb", "aaaa"):
+        make_executor().start(document, "p", {"Word": word})
+        assert store.objects.read(parse_uri("s3://bucket/fixed/x")) == word.encode()
+
+
 def test_expired_results_run_again(store, make_executor, pipeline) -> None:
     first = make_executor().start(pipeline, "p", {})
     store.state.update_step(first.execution, "Copy", ended=time.time() - 31 * 86_400)
@@ -185,6 +198,13 @@ def test_nothing_starts_when_something_cannot_run(
             "type EMR cannot run here",
         ),
         (definition(processing("A", "s3://b/c/", count=0)), {}, DefinitionError, "InstanceCount is 0"),
+        (
+            definition(processing("A", "https://b/c/")),
+            {},
+            DefinitionError,
+            r"'code'\].S3Input.S3Uri: .* not an S3 URI",
+        ),
+        (definition(processing("A", 5)), {}, DefinitionError, "S3Input.S3Uri is 5"),
         (pipeline, {"Depht": 1}, ParameterError, "Depth"),
         (
             json.loads(json.dumps(pipeline).replace('"image"', '"other:1"')),

@@ -41,7 +41,9 @@ def test_files_of_all_hosts_come_together(store: Store, tmp_path: Path) -> None:
     ]
     stored = collect(store.objects, request(PLAIN), hosts, tmp_path)
     assert keys(store) == ["out/model/a", "out/model/c", "out/model/in/b"]
-    assert stored["s3://b/out/model/a"] == 1
+    assert stored["s3://b/out/model/a"] == store.objects.mark(
+        store.objects.path(parse_uri("s3://b/out/model/a"))
+    )
 
 
 def test_archives_hold_the_contents_without_a_folder_on_top(store: Store, tmp_path: Path) -> None:
@@ -66,6 +68,17 @@ def test_a_link_out_of_the_output_is_refused_and_nothing_stored(store: Store, tm
     with pytest.raises(StoreError, match=r"leak is a link to /etc/passwd"):
         collect(store.objects, request(PLAIN), [one], tmp_path)
     assert keys(store) == []
+
+
+@pytest.mark.parametrize("name", ["a", "z"])  # before and behind the file in order
+def test_a_link_inside_the_output_is_stored_as_the_file_it_leads_to(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    one = host(tmp_path, "algo-1", {"model/model-3": "3"})
+    (one.ml / "model" / name).symlink_to("model-3")
+    collect(store.objects, request(PLAIN), [one], tmp_path)
+    assert keys(store) == sorted([f"out/model/{name}", "out/model/model-3"])
+    assert store.objects.read(parse_uri(f"s3://b/out/model/{name}")) == b"3"
 
 
 def test_overlapping_outputs_each_get_the_file(store: Store, tmp_path: Path) -> None:

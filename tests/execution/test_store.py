@@ -73,9 +73,11 @@ def test_one_whose_process_was_killed_is_never_shown_as_running(store: Store) ->
 
 
 def test_looking_does_not_disturb_a_start(store: Store) -> None:
+    store.state.add_execution("e9", "p", {}, {}, {})
     began = time.monotonic()
     for _ in range(50):
-        assert not store.is_living("e9")
         with store.living("e9"):
-            assert store.is_living("e9")
+            store.state.update_execution("e9", status="Executing")
+            assert store.execution("e9")["status"] == "Executing"
+        assert store.execution("e9")["status"] == "Failed"
     assert time.monotonic() - began < 5

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainyard.errors import EndpointError, UsageError
 from trainyard.execution.container import Reply, message_of
-from trainyard.execution.deployment import address
+from trainyard.execution.deployment import LOCAL, address
 from trainyard.execution.hosting import TARGET_MODEL
 from trainyard.execution.store import Store
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         f"{url}/invocations", _body(args.request), {name: value for name, value in headers.items() if value}
     )
     try:
-        with urllib.request.urlopen(request, timeout=args.timeout) as answer:
+        with LOCAL.open(request, timeout=args.timeout) as answer:
             sys.stdout.buffer.write(answer.read())
     except urllib.error.HTTPError as error:
         reply = Reply(status=error.code, body=error.read())

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
 
 from trainyard.errors import NotFound
 from trainyard.execution.logs import LogFollower
@@ -33,21 +34,23 @@ def run(args: argparse.Namespace) -> int:
         row = source or row
     if not row["job"]:
         raise NotFound(f"step {args.step!r} of execution {execution} is no job, so it has no log")
-    logs = store.logs(row["job"])
-    several = len(logs) > 1
+    followers: dict[
+        Path, LogFollower
+    ] = {}  # a log comes into being when its host starts, perhaps long after now
 
     def show(host: str, line: str) -> None:
         if args.json:
             sys.stdout.write(json.dumps({"host": host, "line": line}) + "\n")
         else:
-            sys.stdout.write(f"{host}  {line}\n" if several else f"{line}\n")
+            sys.stdout.write(f"{host}  {line}\n" if len(followers) > 1 else f"{line}\n")
 
-    follower = LogFollower(logs, [], on_line=show)
     while True:
         running = args.follow and (store.state.step(execution, args.step) or row)["status"] == "Executing"
-        follower.read(final=not running)
+        running = running and store.execution(execution)["status"] == "Executing"
+        for log in store.logs(row["job"]):
+            follower = followers.setdefault(log, LogFollower([log], [], on_line=show))
+            follower.read(final=not running)
         sys.stdout.flush()
-        if not running or store.execution(execution)["status"] != "Executing":
-            follower.read(final=True)
+        if not running:
             return 0
         time.sleep(0.2)

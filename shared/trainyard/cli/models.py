@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _version(word: str) -> int:
-    if not word.isdecimal():
+    if not (word.isdecimal() and len(word) < 10):
         raise UsageError(f"version {word!r}: must be a number, as `trainyard models GROUP` lists them")
     return int(word)
 

@@ -30,7 +30,12 @@ def run(args: argparse.Namespace) -> int:
     inward, outward = args.target.startswith("s3://"), args.source.startswith("s3://")
     if inward == outward:
         raise UsageError("s3 cp: one of SOURCE and TARGET is an s3:// URI, the other a path")
-    count = _put(store, Path(args.source), args.target) if inward else _get(store, args.source, args.target)
+    try:
+        count = (
+            _put(store, Path(args.source), args.target) if inward else _get(store, args.source, args.target)
+        )
+    except OSError as error:
+        raise DataError(f"s3 cp: {error.filename or args.target}: {error.strerror or error}") from error
     print(f"{count} {'object' if count == 1 else 'objects'} copied")
     return 0
 

@@ -7,12 +7,11 @@ text such as ``${Steps.Train.ModelArtifacts.S3ModelArtifacts}``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trainyard.definition import functions, properties
 from trainyard.definition.functions import Expression, Get, Join, JsonGet
-from trainyard.definition.problems import Problems, Where, kind_of, shown
+from trainyard.definition.problems import kind_of, shown
 from trainyard.errors import ExpressionError
 
 
@@ -38,16 +37,6 @@ class Scope(Protocol):
     def s3_json(self, uri: str) -> Any: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class References:
-    """What a value refers to, anywhere inside."""
-
-    steps: frozenset[str]
-    parameters: frozenset[str]
-    execution_variables: frozenset[str]
-    property_files: frozenset[tuple[str, str]]  # (step, name of the file)
-
-
 def resolve(value: Any, scope: Scope) -> Any:
     """``value`` with every expression replaced by what it stands for, in its own type.
 
@@ -59,27 +48,6 @@ def resolve(value: Any, scope: Scope) -> Any:
 def preview(value: Any, scope: Scope) -> Any:
     """Like ``resolve``, but what has no value yet becomes readable text: for ``--dry-run``."""
     return _walk(value, scope, lambda expression, _: _placeholder(expression))
-
-
-def references(value: Any) -> References:
-    """The steps, parameters, execution variables and property files that ``value`` refers to.
-
-    Raises DefinitionError for malformed expressions.
-    """
-    problems = Problems()
-    found = [get for _, get in functions.scan(value, Where(), problems)]
-    problems.raise_if_any("malformed expressions")
-
-    def named(namespace: str) -> frozenset[str]:
-        return frozenset(get.name for get in found if get.namespace == namespace)
-
-    files = frozenset((get.name, get.property_file) for get in found if get.property_file is not None)
-    return References(
-        steps=named("Steps"),
-        parameters=named("Parameters"),
-        execution_variables=named("Execution"),
-        property_files=files,
-    )
 
 
 def stringify(value: Any) -> str:

@@ -21,7 +21,8 @@ Edges = Mapping[str, Mapping[str, str]]
 class Order:
     """The steps of a definition in an order they can run in.
 
-    The steps in the body of a ForEach step count as part of it and do not appear.
+    The steps in the body of a ForEach step count as part of it and do not appear. ``branches`` has, for each
+    step in a branch, the innermost condition that decides whether it runs, and the outcome it runs on.
     """
 
     sequence: tuple[str, ...]
@@ -32,10 +33,6 @@ class Order:
     def dependencies(self) -> dict[str, frozenset[str]]:
         """For each step, in order, the steps that it waits for."""
         return {step: frozenset(self.edges[step]) for step in self.sequence}
-
-    def branch_of(self, step: str) -> tuple[str, bool] | None:
-        """The innermost condition that decides whether ``step`` runs, and the outcome it runs on."""
-        return self.branches.get(step)
 
     def ready(
         self,

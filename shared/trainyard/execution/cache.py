@@ -109,10 +109,10 @@ def _flat(name: str, value: Any) -> Key:
     return {name: value if isinstance(value, str) else json.dumps(value)}
 
 
-def _first_lost(store: ObjectStore, outputs: Mapping[str, int]) -> str:
-    for uri, size in outputs.items():
+def _first_lost(store: ObjectStore, outputs: Mapping[str, list[int]]) -> str:
+    for uri, mark in outputs.items():
         path = store.path(parse_uri(uri))
-        if not path.is_file() or path.stat().st_size != size:
+        if not path.is_file() or store.mark(path) != mark:
             return uri
     return ""
 

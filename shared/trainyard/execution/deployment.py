@@ -21,6 +21,9 @@ from trainyard.execution.s3 import parse_uri
 from trainyard.execution.store import Store, new_execution_id
 from trainyard.execution.targets import Targets
 
+# Endpoints are on this machine, whatever proxy the environment names for others.
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 class Deployment:
     """One package served under a name; ``endpoint`` answers between its ``open`` and ``close``.
@@ -61,10 +64,14 @@ class Deployment:
             self._folder,
             {"SAGEMAKER_MULTI_MODEL": str(self.multi_model).lower(), **environment},
         )
-        if not self.multi_model:
-            place_model(data, process.ml)
         self.server = ModelServer(process, ModelPrefix(data, process.ml) if self.multi_model else None)
-        self.endpoint = Endpoint(self.server, name=name, port=port)
+        try:
+            if not self.multi_model:
+                place_model(data, process.ml)
+            self.endpoint = Endpoint(self.server, name=name, port=port)
+        except EndpointError:
+            self.remove()
+            raise
 
     def announce(self) -> None:
         """Record the address, for those who know only the name."""
@@ -81,7 +88,7 @@ def address(store: Store, name: str) -> str:
     """The URL of the endpoint with this name, or nothing when it does not answer."""
     with suppress(OSError, ValueError, KeyError, urllib.error.URLError):
         url = str(json.loads(_record(store, name).read_text())["url"])
-        with urllib.request.urlopen(f"{url}/ping", timeout=5):
+        with LOCAL.open(f"{url}/ping", timeout=5):
             return url
     return ""
 

@@ -52,7 +52,7 @@ def run_job(
     finally:
         follower.close()
     failure, message = _failure(request, ended, hosts), _message(request, hosts)
-    stored: dict[str, int] = {}
+    stored: outputs.Stored = {}
     if not failure:
         stored = _collect(store, request, hosts, folder)
         for host in hosts:
@@ -66,11 +66,10 @@ def run_job(
         stored=stored,
         failure=failure,
         message=message,
-        logs=tuple(host.log for host in hosts),
     )
 
 
-def _collect(store: Store, request: JobRequest, hosts: Sequence[StagedHost], folder: Path) -> dict[str, int]:
+def _collect(store: Store, request: JobRequest, hosts: Sequence[StagedHost], folder: Path) -> outputs.Stored:
     try:
         return outputs.collect(store.objects, request, hosts, folder)
     except UserError:

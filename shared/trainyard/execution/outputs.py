@@ -17,8 +17,8 @@ from trainyard.in_image.opt_ml import OptMl
 
 _JOURNAL = "storing.json"
 
-Stored = dict[str, int]
-"""URI of each stored object and its size in bytes."""
+Stored = dict[str, list[int]]
+"""URI of each stored object and its mark, by which it is known to be still the same one."""
 
 
 def collect(store: ObjectStore, request: JobRequest, hosts: Sequence[StagedHost], folder: Path) -> Stored:
@@ -37,13 +37,12 @@ def collect(store: ObjectStore, request: JobRequest, hosts: Sequence[StagedHost]
                 moves += [(path, uri.join(name)) for path, name in _files(output, hosts)]
         journal = folder / _JOURNAL
         _write_durably(journal, json.dumps([str(uri) for _, uri in moves]))
-    stored = {}
+    stored: Stored = {}
     remaining = Counter(source for source, _ in moves)
     for source, uri in moves:
-        stored[str(uri)] = source.stat().st_size
         _flush(source)
         remaining[source] -= 1  # outputs may overlap: the last one takes the file
-        store.put(source, uri, move=not remaining[source])
+        stored[str(uri)] = store.mark(store.put(source, uri, move=not remaining[source]))
     _flush_folders(store, moves)
     return stored
 
@@ -71,7 +70,7 @@ def _files(output: Output, hosts: Sequence[StagedHost]) -> Iterator[tuple[Path, 
                     f"{output.container_path}; outputs hold files, write a copy there instead"
                 )
             if path.is_file():
-                yield path, path.relative_to(base).as_posix()
+                yield path.resolve(), path.relative_to(base).as_posix()  # a link is what it leads to
 
 
 def _archive(
@@ -89,7 +88,7 @@ def _archive(
             tarfile.open(fileobj=packed, mode="w") as tar,
         ):
             for path, name in files:
-                tar.add(path.resolve(), arcname=name, recursive=False)
+                tar.add(path, arcname=name, recursive=False)
     except OSError:
         made.unlink(missing_ok=True)  # on a full disk the record of the failure needs the room
         raise

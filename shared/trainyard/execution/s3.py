@@ -17,6 +17,9 @@ from trainyard.errors import DiskFull, StoreError
 
 _PARTIAL = ".trainyard-partial-"
 
+Mark = list[int]
+"""Size and time of change of a stored object, as JSON keeps them."""
+
 
 @dataclass(frozen=True)
 class S3Uri:
@@ -137,6 +140,11 @@ class ObjectStore:
         with disk_errors(self.root), self._partial(target) as partial:
             partial.write_bytes(content)
         return target
+
+    def mark(self, path: Path) -> Mark:
+        """Changes whenever the object is written again, also with as many bytes."""
+        stat = path.stat()
+        return [stat.st_size, stat.st_mtime_ns]
 
     def delete(self, uri: S3Uri) -> None:
         """Remove an object if it is there, and the folders that it leaves empty."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import Any
 
-from trainyard.definition.order import Order, order
+from trainyard.definition.order import order
 from trainyard.execution import events
 from trainyard.execution.request import DEFAULT_GRACE_SECONDS, StopSignal
 from trainyard.execution.step import Run, StepEnd, run_step
@@ -23,39 +24,38 @@ def run_steps(run: Run, names: tuple[str, ...]) -> str:
     """Run the named steps, each once everything it needs has succeeded; why the execution failed, or nothing."""
     steps = run.document.by_name
     graph = order(run.document)
-    succeeded = {
-        row["name"] for row in run.store.state.steps(run.execution_id) if row["status"] == "Succeeded"
-    }
-    waiting = [name for name in graph.sequence if name in names and name not in succeeded]
+    succeeded: set[str] = set()
+    without = set(graph.sequence) - set(names)
     running: dict[Future[StepEnd], str] = {}
     failures: list[str] = []
-    alone = len(names) == 1
+
+    def succeed(name: str, result: Mapping[str, Any] | None) -> None:
+        succeeded.add(name)
+        if steps[name].type == "Condition" and name in names:  # one that is only taken over decides nothing
+            without.update(graph.not_taken(name, (result or {}).get("Outcome") == "True"))
+
+    for row in run.store.state.steps(run.execution_id):
+        if row["status"] == "Succeeded":
+            succeed(row["name"], row["result"])
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="step") as pool:
         while True:
             if not failures and not run.stop.requested:
-                for name in [name for name in waiting if _can_start(run, graph, name, succeeded, alone)]:
-                    waiting.remove(name)
+                for name in graph.ready(succeeded, without=without):
+                    without.add(name)
                     running[pool.submit(run_step, run, steps[name])] = name
             if not running:
                 return "; ".join(failures)
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
-                name, end = running.pop(future), future.result()
+                try:
+                    name, end = running.pop(future), future.result()
+                except BaseException:  # a bug of ours: the other jobs shall not run on for nobody
+                    run.stop.request()
+                    raise
                 if end.status == "Succeeded":
-                    succeeded.add(name)
+                    succeed(name, end.result)
                 elif end.status == "Failed":
                     failures.append(f"step {name}: {end.failure}")
-
-
-def _can_start(run: Run, graph: Order, name: str, succeeded: set[str], alone: bool) -> bool:
-    if not graph.dependencies[name] <= succeeded:
-        return False
-    branch = graph.branch_of(name)
-    if branch is None or alone:
-        return True
-    condition, wanted = branch
-    row = run.store.state.step(run.execution_id, condition)
-    return row is not None and (row["result"] or {}).get("Outcome") == str(wanted)
 
 
 @contextmanager
@@ -65,13 +65,14 @@ def stopping_on_signals(stop: StopSignal, watch: events.Watcher) -> Iterator[Non
         yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores
 
     def on_signal(number: int, frame: object) -> None:
         stop.request()
         text = "ending the jobs at once" if stop.hurried else _STOPPING
         watch(events.Note(step="", text=text))
 
-    before = {number: signal.signal(number, on_signal) for number in numbers}
+    before = {number: signal.signal(number, on_signal) for number in heard}
     try:
         yield
     finally:

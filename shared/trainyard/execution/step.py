@@ -57,7 +57,7 @@ class StepEnd:
     failure: str = ""
     result: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, int] = field(default_factory=dict)
+    outputs: Mapping[str, list[int]] = field(default_factory=dict)
     cache_source: str | None = None
     detail: str = ""
 

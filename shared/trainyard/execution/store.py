@@ -89,14 +89,6 @@ class Store:
                 return
         raise StoreError(f"execution {execution} is running in another process; wait, or stop that one")
 
-    def is_living(self, execution: str) -> bool:
-        with (self.home / "locks" / execution).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            return False
-
     def execution(self, execution: str) -> Row:
         """An execution's row; one whose process died without a word is shown, and recorded, as Failed.
 
@@ -115,17 +107,24 @@ class Store:
         return [self._checked(row) for row in self.state.executions(limit)]
 
     def _checked(self, row: Row) -> Row:
-        if row["status"] != "Executing" or self.is_living(row["id"]):
+        if row["status"] != "Executing":
             return row
-        row = self.state.execution(row["id"]) or row
-        if row["status"] != "Executing":  # it ended properly between the two looks
-            return row
-        reason = f"its process died; go on with: trainyard run --resume {row['id']}"
-        for step in self.state.steps(row["id"]):
-            if step["status"] == "Executing":
-                self.state.update_step(row["id"], step["name"], status="Failed", failure="its process died")
-        self.state.update_execution(row["id"], status="Failed", failure=reason)
-        return {**row, "status": "Failed", "failure": reason}
+        with (self.home / "locks" / row["id"]).open("w") as lock:  # held, so that nobody resumes it meanwhile
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return row
+            row = self.state.execution(row["id"]) or row
+            if row["status"] != "Executing":  # it ended properly between the two looks
+                return row
+            reason = f"its process died; go on with: trainyard run --resume {row['id']}"
+            for step in self.state.steps(row["id"]):
+                if step["status"] == "Executing":
+                    self.state.update_step(
+                        row["id"], step["name"], status="Failed", failure="its process died"
+                    )
+            self.state.update_execution(row["id"], status="Failed", failure=reason)
+            return {**row, "status": "Failed", "failure": reason}
 
 
 def default_home() -> Path:

@@ -32,9 +32,7 @@ def parse_mapping(text: str, families: Mapping[str, Family]) -> tuple[str, Targe
     """Read ``IMAGE_URI=TARGET`` of ``--map``; raises UsageError."""
     image, separator, target = text.partition("=")
     if not separator or not image or not target:
-        raise UsageError(
-            f"--map {text!r}: write IMAGE_URI=TARGET, where TARGET is a family, venv:PATH or docker:IMAGE"
-        )
+        raise UsageError(f"--map {text!r}: write IMAGE_URI=TARGET, where TARGET is a family or venv:PATH")
     return image, parse_target(target, families)
 
 

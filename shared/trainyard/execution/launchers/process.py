@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from trainyard.execution.environments import Environments
@@ -25,11 +26,15 @@ _PASSED_ON = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TZ")
 
 @dataclass
 class HostProcess:
-    """The process of one host. ``status`` is a pipe that reaches its end when the process does."""
+    """The process of one host. ``status`` is a pipe that reaches its end when the process does.
+
+    Threads may ask at once whether it has ended: a file is closed once, a number might be somebody else's by then.
+    """
 
     host: StagedHost
     process: subprocess.Popen[bytes]
-    status: int
+    status: FileIO
+    isolated: bool
     exit_code: int | None = None
 
     def reap(self) -> int:
@@ -37,12 +42,17 @@ class HostProcess:
         if self.exit_code is None:
             code = self.process.wait()
             self.exit_code = code if code >= 0 else 128 - code
-            os.close(self.status)
+            self.status.close()
         return self.exit_code
 
-    def signal(self, number: signal.Signals) -> None:
+    def terminate(self) -> None:
         if self.exit_code is None:
-            self.process.send_signal(number)
+            self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and all that it has started: the kernel's task in namespaces, the supervisor's without."""
+        if self.exit_code is None:
+            self.process.send_signal(signal.SIGKILL if self.isolated else signal.SIGUSR1)
 
 
 class Sandboxes:
@@ -75,7 +85,9 @@ class Sandboxes:
         if target.kind == "family":
             code = self._families[target.name].folder
             mounts.append(Mount(source=code, container_path=OptMl().code.as_posix(), read_only=True))
-        environment = _environment(environment, host, python)
+        # a home of the environment's own keeps caches from job to job; nothing is written into other people's
+        home = (python.parent.parent if target.kind == "family" else host.folder) / "home"
+        environment = _environment(environment, host, python, home)
         if self._isolate:
             spec = {"mounts": _mount_specs(host, mounts), "hosts_file": str(_hosts_file(host, hosts))}
             started, refusal = _spawn(host, list(command), environment, isolate=True, **spec)
@@ -113,13 +125,13 @@ def _spawn(
             pass_fds=(writer,), start_new_session=True,
         )  # fmt: skip
     os.close(writer)
-    answer = os.read(reader, 500).decode()
-    return HostProcess(host, process, reader), "" if answer in {"ok", ""} else answer
+    status = FileIO(reader)
+    answer = status.read(500).decode()
+    return HostProcess(host, process, status, isolate), "" if answer in {"ok", ""} else answer
 
 
-def _environment(requested: Mapping[str, str], host: StagedHost, python: Path) -> dict[str, str]:
+def _environment(requested: Mapping[str, str], host: StagedHost, python: Path, home: Path) -> dict[str, str]:
     """What a container's environment would be: nothing of the caller's but what its libraries need."""
-    home = python.parent.parent / "home"
     home.mkdir(exist_ok=True)
     temporary = host.folder / "tmp"
     temporary.mkdir(exist_ok=True)

@@ -193,27 +193,32 @@ def _kill_descendants() -> None:
                 return
 
 
-def _abandon(number: int, frame: object) -> None:
-    _kill_descendants()
-    os._exit(137)
-
-
 def _plain(spec: Spec, status: int) -> int:
+    pid = 0
+
+    def kill_all() -> None:
+        if linux:
+            _kill_descendants()
+        elif pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def abandon(number: int, frame: object) -> None:
+        kill_all()
+        os._exit(137)
+
+    # what SIGKILL is to a job in namespaces: only this process can end all that a job without them has started
+    signal.signal(signal.SIGUSR1, abandon)
     linux = sys.platform == "linux"
     if linux:
         libc = _libc()
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        signal.signal(signal.SIGUSR1, _abandon)
         _die_with_parent(libc, signal.SIGUSR1)
     os.write(status, b"ok")
     os.set_inheritable(status, False)
     pid = _start_job(spec)
     code = _wait_for(pid)
-    if linux:
-        _kill_descendants()
-    else:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+    kill_all()
     return code
 
 

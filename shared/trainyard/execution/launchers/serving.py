@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -64,11 +63,11 @@ class ServingProcess:
     def stop(self) -> None:
         if self._process is None or self._process.exit_code is not None:
             return
-        self._process.signal(signal.SIGTERM)
+        self._process.terminate()
         try:
             self._process.process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.signal(signal.SIGKILL)
+            self._process.kill()
         self._process.reap()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import select
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -45,9 +43,11 @@ class VenvLauncher:
                 if not failed:
                     stopped = "Stopped" if stop.requested else "MaxRuntimeExceeded"
                 kill_at = now + request.grace
-                _signal(running, signal.SIGTERM)
+                for job in running:
+                    job.terminate()
             if now > kill_at or (stop.hurried and kill_at != _NEVER):
-                _signal(running, signal.SIGKILL)
+                for job in running:
+                    job.kill()
         tick()
         return Ended(exit_codes=tuple(job.exit_code or 0 for job in running), stopped=stopped)
 
@@ -63,10 +63,5 @@ def _wait(running: Sequence[HostProcess]) -> None:
     open_jobs = {job.status: job for job in running if job.exit_code is None}
     ready, _, _ = select.select(list(open_jobs), [], [], _LOOK_EVERY)
     for status in ready:
-        if not os.read(status, 100):
+        if not status.read(100):
             open_jobs[status].reap()
-
-
-def _signal(running: Sequence[HostProcess], number: signal.Signals) -> None:
-    for job in running:
-        job.signal(number)

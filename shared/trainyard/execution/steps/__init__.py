@@ -15,10 +15,6 @@ from trainyard.execution.targets import Targets
 class JobKind(Protocol):
     """A step that is a job; modules offer this."""
 
-    # which argument fields it honours
-    @property
-    def RULES(self) -> FieldRules: ...
-
     # the job that resolved arguments ask for; raises Unsupported or DefinitionError
     def plan(
         self, step: str, arguments: Mapping[str, Any], job_name: str, targets: Targets

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from trainyard.errors import DefinitionError
+from trainyard.errors import DefinitionError, StoreError
 from trainyard.execution.request import Ended, JobRequest
+from trainyard.execution.s3 import parse_uri
 
 _MOST_HOSTS = 32
 
@@ -22,10 +23,9 @@ class JobOutcome:
     started: float
     ended_at: float
     metrics: list[dict[str, Any]] = field(default_factory=list)
-    stored: dict[str, int] = field(default_factory=dict)
+    stored: dict[str, list[int]] = field(default_factory=dict)
     failure: str = ""
     message: str = ""
-    logs: tuple[Path, ...] = ()
 
     @property
     def status(self) -> str:
@@ -49,6 +49,18 @@ def check_count(step: str, field_path: str, value: Any) -> int:
         raise DefinitionError(
             f"step {step!r}: {field_path} is {value!r}; a whole number from 1 to {_MOST_HOSTS} is needed"
         )
+    return value
+
+
+def s3_uri(step: str, place: str, value: Any) -> str:
+    """The value, if it is an S3 URI or holds what no step has given yet; raises DefinitionError."""
+    if not isinstance(value, str):
+        raise DefinitionError(f"step {step!r}: {place} is {value!r}; it has the form s3://BUCKET/KEY")
+    if "${" not in value:
+        try:
+            parse_uri(value)
+        except StoreError as error:
+            raise DefinitionError(f"step {step!r}: {place}: {error}") from error
     return value
 
 

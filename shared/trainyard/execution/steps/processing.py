@@ -8,7 +8,7 @@ from typing import Any
 from trainyard.definition.runnable import FieldRules
 from trainyard.errors import Unsupported
 from trainyard.execution.request import ARN, Channel, JobRequest, Output
-from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need
+from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need, s3_uri
 from trainyard.execution.targets import Targets
 from trainyard.in_image.opt_ml import DEFAULT_BASE
 
@@ -101,7 +101,7 @@ def _channel(step: str, entry: Mapping[str, Any]) -> Channel:
         container_path=container_path(
             step, f"{place}.S3Input.LocalPath", source["LocalPath"], f"{DEFAULT_BASE}/processing"
         ),
-        uri=source["S3Uri"],
+        uri=s3_uri(step, f"{place}.S3Input.S3Uri", source["S3Uri"]),
         data_type=options.get("S3DataType", "S3Prefix"),
         distribution=options.get("S3DataDistributionType", "FullyReplicated"),
     )
@@ -116,7 +116,7 @@ def _output(step: str, entry: Mapping[str, Any]) -> Output:
         container_path=container_path(
             step, f"{place}.S3Output.LocalPath", target["LocalPath"], f"{DEFAULT_BASE}/processing"
         ),
-        uri=target["S3Uri"],
+        uri=s3_uri(step, f"{place}.S3Output.S3Uri", target["S3Uri"]),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from trainyard.definition.runnable import FieldRules
 from trainyard.errors import DefinitionError
 from trainyard.execution.request import ARN, Channel, Checkpoint, JobRequest, Metric, Output
-from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need
+from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need, s3_uri
 from trainyard.execution.targets import Targets
 from trainyard.in_image.opt_ml import DEFAULT_BASE, OptMl
 
@@ -86,7 +86,9 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
     image = need(step, arguments, "AlgorithmSpecification", "TrainingImage")
     algorithm = arguments["AlgorithmSpecification"]
     count = need(step, arguments, "ResourceConfig", "InstanceCount")
-    output_path = need(step, arguments, "OutputDataConfig", "S3OutputPath")
+    output_path = s3_uri(
+        step, "OutputDataConfig.S3OutputPath", need(step, arguments, "OutputDataConfig", "S3OutputPath")
+    )
     compression = arguments["OutputDataConfig"].get("CompressionType", "GZIP")
     stopping = arguments.get("StoppingCondition", {})
     _check_wait(step, stopping)
@@ -147,7 +149,7 @@ def _metric(step: str, entry: Mapping[str, Any]) -> Metric:
 def _channel(step: str, entry: Mapping[str, Any]) -> Channel:
     name = str(need(step, entry, "ChannelName", at="InputDataConfig"))
     place = f"InputDataConfig[{name!r}]"
-    uri = need(step, entry, "DataSource", "S3DataSource", "S3Uri", at=place)
+    uri = s3_uri(step, f"{place}.S3Uri", need(step, entry, "DataSource", "S3DataSource", "S3Uri", at=place))
     source = entry["DataSource"]["S3DataSource"]
     return Channel(
         name=name,
@@ -192,7 +194,7 @@ def _checkpoint(step: str, config: Mapping[str, Any] | None) -> Checkpoint | Non
     path = config.get("LocalPath", OptMl().checkpoints.as_posix())
     return Checkpoint(
         container_path=container_path(step, "CheckpointConfig.LocalPath", path, DEFAULT_BASE),
-        uri=need(step, config, "S3Uri", at="CheckpointConfig"),
+        uri=s3_uri(step, "CheckpointConfig.S3Uri", need(step, config, "S3Uri", at="CheckpointConfig")),
     )
 
 
