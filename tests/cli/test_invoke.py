@@ -58,7 +58,7 @@ def test_invoke_sends_a_file_to_the_endpoint_of_that_name(cli, served, tmp_path:
     refused = cli("invoke", "g", request, "--content-type", "text/csv")
     assert (refused.code, "the endpoint answered 415" in refused.err) == (26, True)
     busy = cli("serve", "g")
-    assert busy.code == 26 and "is being served already" in busy.err
+    assert busy.code == 21 and "endpoint g is running in another process" in busy.err
 
 
 def test_without_an_endpoint_it_says_how_to_start_one(cli, tmp_path: Path) -> None:

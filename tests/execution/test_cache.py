@@ -84,10 +84,10 @@ def test_many_changes_are_counted() -> None:
 def test_an_older_run_stands_in_for_one_whose_outputs_are_gone(store, key) -> None:
     for number, name in enumerate(("old", "new")):
         uri = f"s3://b/made/{name}"
-        store.objects.put_bytes(b"x", parse_uri(uri))
+        marks = {uri: store.objects.mark(store.objects.put_bytes(b"x", parse_uri(uri)))}
         store.state.add_execution(name, "p", {}, {}, {})
         store.state.start_step(name, "S", "Training", cache_key=key())
-        store.state.update_step(name, "S", status="Succeeded", ended=time.time() + number, outputs={uri: 1})
+        store.state.update_step(name, "S", status="Succeeded", ended=time.time() + number, outputs=marks)
 
     def hit() -> str:
         found = look_up(store.state, store.objects, "p", "S", key(), None)

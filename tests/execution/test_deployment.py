@@ -100,7 +100,7 @@ def test_what_cannot_be_served_says_why(deploy, store, container, kind, fragment
 
 
 def test_names_cannot_leave_the_folder(store, deploy) -> None:
-    with pytest.raises(EndpointError, match="use letters, digits and '-'"):
+    with pytest.raises(EndpointError, match="use up to 63 letters, digits and '-'"):
         deploy({"Image": "image", "ModelDataUrl": "s3://b/x"}, name="../x")
     (store.home / "endpoints").mkdir()
     (store.home / "endpoints" / "e.json").write_text(json.dumps({"url": "http://127.0.0.1:1"}))

@@ -13,6 +13,7 @@ from trainyard.errors import UsageError
 from trainyard.execution.data import example_data, put_data
 from trainyard.execution.events import Note, Watcher
 from trainyard.execution.jobs import printable
+from trainyard.execution.store import DEFAULT_BUCKET
 from trainyard.families import Family, find_family
 
 
@@ -73,15 +74,27 @@ def _what(
         return local.read_definition(args.definition), args.name or Path(args.definition).stem, parameters
     family = find_family(here.root, args.family)
     definition = here.definition(family, watch)
-    return definition, family.name, with_data(here, family, parameters, args.data, watch)
+    return definition, family.name, with_data(here, family, parameters, args.data, watch, dry=args.dry_run)
 
 
 def with_data(
-    here: local.Local, family: Family, parameters: dict[str, str], data: str | None, watch: Watcher
+    here: local.Local,
+    family: Family,
+    parameters: dict[str, str],
+    data: str | None,
+    watch: Watcher,
+    *,
+    dry: bool = False,
 ) -> dict[str, str]:
-    """The parameters with ``InputDataUri``: of the given data, else of the family's example."""
+    """The parameters with ``InputDataUri``: of the given data, else of the family's example.
+
+    ``dry`` stores nothing and generates nothing; the URI only shows where the data would be.
+    """
     if "InputDataUri" in parameters:
         return parameters
+    if dry:
+        kind = "example" if data is None else "data"
+        return {"InputDataUri": f"s3://{DEFAULT_BUCKET}/{family.name}/{kind}/", **parameters}
     if data is not None:
         uri = data if data.startswith("s3://") else put_data(here.store, family.name, Path(data))
         return {"InputDataUri": uri, **parameters}

@@ -9,7 +9,7 @@ import sys
 from trainyard.cli import local
 from trainyard.cli.progress import Plain
 from trainyard.errors import NotFound
-from trainyard.execution.deployment import Deployment
+from trainyard.execution.deployment import Deployment, check_name
 from trainyard.execution.launchers.process import Sandboxes
 from trainyard.execution.store import Store
 from trainyard.registry.packages import package_arn
@@ -41,14 +41,20 @@ def run(args: argparse.Namespace) -> int:
     arn = chosen_package(here.store, args.group, args.package)
     name = args.name or args.group
     sandboxes = Sandboxes(here.environments, here.families)
-    deployment = Deployment(
-        here.store, sandboxes, here.targets, here.store.registry.describe(arn), name=name, port=args.port
-    )
+    with here.store.living(check_name(name), "endpoint"):
+        deployment = Deployment(
+            here.store, sandboxes, here.targets, here.store.registry.describe(arn), name=name, port=args.port
+        )
+        _serve(deployment, name, arn, as_json=args.json)
+    return 0
+
+
+def _serve(deployment: Deployment, name: str, arn: str, *, as_json: bool) -> None:
 
     def ready(url: str) -> None:
         deployment.announce()
         models = [model.name for model in deployment.server.models()]
-        if args.json:
+        if as_json:
             print(json.dumps({"url": url, "ModelPackageArn": arn, "models": len(models)}), flush=True)
             return
         many = f", {len(models)} models" if deployment.multi_model else ""
@@ -60,7 +66,6 @@ def run(args: argparse.Namespace) -> int:
         deployment.endpoint.serve(ready)
     finally:
         deployment.remove()
-    return 0
 
 
 def chosen_package(store: Store, group: str, wanted: str | None) -> str:

@@ -29,7 +29,8 @@ def summary(document: dict[str, Any]) -> str:
     if rows:
         parts.append(table(("STEP", "METRIC", "LAST VALUE"), rows))
     for name, values in document["PropertyFiles"].items():
-        parts.append(table((name, ""), list(values.items())))
+        if values:
+            parts.append(table((name, ""), list(values.items())))
     for package in document["ModelPackages"]:
         arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
         group, version = arn.split("/")[-2:]

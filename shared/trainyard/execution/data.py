@@ -19,7 +19,13 @@ def put_data(store: Store, family: str, path: Path) -> str:
 
     The same contents have the same URI and are stored once. Raises DataError for nothing to store.
     """
-    files = _data_files(path)
+    try:
+        return _put_files(store, family, path, _data_files(path))
+    except PermissionError as error:
+        raise DataError(f"data {str(path)!r}: {error.filename!r} cannot be read: {error.strerror}") from error
+
+
+def _put_files(store: Store, family: str, path: Path, files: Sequence[Path]) -> str:
     names = [(file.relative_to(path).as_posix() if path.is_dir() else file.name, file) for file in files]
     digests = [(name, file_digest(file)) for name, file in names]
     whole = hashlib.sha256(repr(sorted(digests)).encode()).hexdigest()

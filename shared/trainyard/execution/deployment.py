@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import urllib.error
 import urllib.request
@@ -11,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import EndpointError
+from trainyard.errors import EndpointError, Unsupported
 from trainyard.execution.endpoint import Endpoint
 from trainyard.execution.hosting import ModelServer
 from trainyard.execution.launchers.process import Sandboxes
 from trainyard.execution.launchers.serving import ServingProcess
 from trainyard.execution.model_data import ModelPrefix, place_model
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.store import Store, new_execution_id
+from trainyard.execution.store import Store
 from trainyard.execution.targets import Targets
 
 # Endpoints are on this machine, whatever proxy the environment names for others.
@@ -27,6 +28,8 @@ LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 class Deployment:
     """One package served under a name; ``endpoint`` answers between its ``open`` and ``close``.
+
+    Whoever deploys holds ``store.living(name, "endpoint")``: there is one of a name at a time.
 
     Raises EndpointError for a package that cannot be served and for a name that is being served.
     """
@@ -51,7 +54,13 @@ class Deployment:
         data = store.objects.path(parse_uri(_data_uri(container, arn)))
         if not data.exists():
             raise EndpointError(f"model package {arn}: its model data {data} is not in the store any more")
-        self._folder = store.home / "endpoints" / f"{name}-{new_execution_id()}"
+        if target.kind == "family" and targets.families[target.name].serving.server != "pooled":
+            raise Unsupported(
+                f"family {target.name} is served by {targets.families[target.name].serving.server}, which its image "
+                "brings; without images only the pooled server runs here"
+            )
+        self._folder = store.home / "endpoints" / name
+        shutil.rmtree(self._folder, ignore_errors=True)  # of one that was killed
         self._record = _record(store, name)
         if target.kind == "family":
             self.multi_model = targets.families[target.name].serving.multi_model
@@ -93,10 +102,15 @@ def address(store: Store, name: str) -> str:
     return ""
 
 
+def check_name(name: str) -> str:
+    """The name, if it is one for an endpoint; raises EndpointError."""
+    if not re.fullmatch(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,62}", name):
+        raise EndpointError(f"endpoint name {name!r}: use up to 63 letters, digits and '-'")
+    return name
+
+
 def _record(store: Store, name: str) -> Path:
-    if not name.replace("-", "").isalnum():
-        raise EndpointError(f"endpoint name {name!r}: use letters, digits and '-'")
-    return store.home / "endpoints" / f"{name}.json"
+    return store.home / "endpoints" / f"{check_name(name)}.json"
 
 
 def _container(package: Mapping[str, Any]) -> Mapping[str, Any]:

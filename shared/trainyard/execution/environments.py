@@ -84,13 +84,12 @@ class Environments:
 
 
 def _run(command: list[str], log: Path, extra: dict[str, str] | None = None) -> bool:
+    temporary = log.parent / "tmp"  # uv leaves lock files there
+    temporary.mkdir(exist_ok=True)
+    environment = {**os.environ, "TMPDIR": str(temporary), **(extra or {})}
     with log.open("ab") as output:
         ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **(extra or {})},
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
         )
     return ended.returncode == 0
 

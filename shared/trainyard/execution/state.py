@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import DiskFull
+from trainyard.errors import DiskFull, StoreError
 from trainyard.execution.s3 import StoredObject, file_digest
 
 _SCHEMA = """
@@ -61,11 +61,11 @@ class State:
             with connection:
                 yield connection
         except sqlite3.OperationalError as error:
-            if "full" in str(error) or "disk I/O" in str(error):
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise DiskFull(
                     f"no space left for {self._database}; free some, or set TRAINYARD_HOME to a larger disk"
                 ) from error
-            raise
+            raise StoreError(f"{self._database} cannot be used: {error}") from error
 
     def add_execution(
         self, execution: str, pipeline: str, definition: Mapping[str, Any], parameters: Row, options: Row

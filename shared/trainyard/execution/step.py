@@ -180,7 +180,9 @@ def _run_model(run: Run, step: Step) -> StepEnd:
 
 def _run_register_model(run: Run, step: Step) -> StepEnd:
     arguments = expressions.resolve(step.arguments, run.scope())
-    result = register_model.register(step.name, arguments, run.store.objects, run.store.registry)
+    # cut off before the step is recorded, it is asked again on resume
+    token = f"{run.execution_id}/{step.name}"
+    result = register_model.register(step.name, arguments, run.store.objects, run.store.registry, token)
     arn = result["ModelPackageArn"]
     return StepEnd(status="Succeeded", result=result, metadata={"RegisterModel": {"Arn": arn}}, detail=arn)
 

@@ -73,12 +73,12 @@ class Store:
         return sorted(self.job_folder(job).glob("algo-*.log"), key=lambda path: (len(path.name), path.name))
 
     @contextmanager
-    def living(self, execution: str) -> Iterator[None]:
-        """Hold the mark that says: a process works on this execution. The kernel takes it away with the process.
+    def living(self, name: str, what: str = "execution") -> Iterator[None]:
+        """Hold the mark that says: a process works on this. The kernel takes it away with the process.
 
         Raises StoreError when another process holds it.
         """
-        with (self.home / "locks" / execution).open("w") as lock:
+        with self._lock(name, what).open("w") as lock:
             for _ in range(20):  # somebody who only looks holds it for a moment
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,7 +87,10 @@ class Store:
                     continue
                 yield
                 return
-        raise StoreError(f"execution {execution} is running in another process; wait, or stop that one")
+        raise StoreError(f"{what} {name} is running in another process; wait, or stop that one")
+
+    def _lock(self, name: str, what: str = "execution") -> Path:
+        return self.home / "locks" / f"{what}-{name}"
 
     def execution(self, execution: str) -> Row:
         """An execution's row; one whose process died without a word is shown, and recorded, as Failed.
@@ -109,7 +112,7 @@ class Store:
     def _checked(self, row: Row) -> Row:
         if row["status"] != "Executing":
             return row
-        with (self.home / "locks" / row["id"]).open("w") as lock:  # held, so that nobody resumes it meanwhile
+        with self._lock(row["id"]).open("w") as lock:  # held, so that nobody resumes it meanwhile
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS model_package_groups (
     name TEXT PRIMARY KEY, created TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS model_packages (
     group_name TEXT NOT NULL REFERENCES model_package_groups (name), version INTEGER NOT NULL,
-    created TEXT NOT NULL, request TEXT NOT NULL, metrics TEXT NOT NULL,
+    created TEXT NOT NULL, request TEXT NOT NULL, metrics TEXT NOT NULL, token TEXT UNIQUE,
     PRIMARY KEY (group_name, version));
 CREATE TABLE IF NOT EXISTS model_package_approvals (
     id INTEGER PRIMARY KEY, group_name TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL,

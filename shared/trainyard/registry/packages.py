@@ -30,10 +30,13 @@ class Registry:
         self._database = database
         make_tables(database)
 
-    def register(self, group: str, request: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
+    def register(
+        self, group: str, request: Mapping[str, Any], metrics: Mapping[str, float], token: str | None = None
+    ) -> str:
         """Add the next version to a group, which is made if need be; returns the ModelPackageArn.
 
-        ``request`` is shaped as CreateModelPackage's. Raises RegistryError for a bad group name or status.
+        ``request`` is shaped as CreateModelPackage's. With the ``token`` of an earlier call nothing is added,
+        and that call's version is the answer (AWS: ClientToken). Raises RegistryError for a bad group name or status.
         """
         if not _GROUP_NAME.fullmatch(group):
             raise RegistryError(
@@ -43,13 +46,18 @@ class Registry:
         status = _checked_status(str(request.get("ModelApprovalStatus", "PendingManualApproval")))
         now = _now()
         with transaction(self._database) as connection:
+            earlier = connection.execute(
+                "SELECT group_name, version FROM model_packages WHERE token = ?", (token,)
+            ).fetchone()
+            if earlier:
+                return package_arn(*earlier)
             connection.execute("INSERT OR IGNORE INTO model_package_groups VALUES (?, ?)", (group, now))
             (version,) = connection.execute(
                 "SELECT coalesce(max(version), 0) + 1 FROM model_packages WHERE group_name = ?", (group,)
             ).fetchone()
             connection.execute(
-                "INSERT INTO model_packages VALUES (?, ?, ?, ?, ?)",
-                (group, version, now, json.dumps(request), json.dumps(metrics)),
+                "INSERT INTO model_packages VALUES (?, ?, ?, ?, ?, ?)",
+                (group, version, now, json.dumps(request), json.dumps(metrics), token),
             )
             _decide(connection, group, version, status, "", "", now)
         return package_arn(group, version)

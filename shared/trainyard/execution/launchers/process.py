@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -150,7 +151,8 @@ def _environment(requested: Mapping[str, str], host: StagedHost, python: Path, h
 def _hosts_file(host: StagedHost, hosts: Sequence[str]) -> Path:
     """Loopback addresses of their own let every host listen on the same port."""
     lines = ["127.0.0.1 localhost", "::1 localhost"]
-    lines += [f"127.0.0.{10 + number} {name}" for number, name in enumerate(hosts, 1)]
+    job = hashlib.sha256(str(host.folder.parent).encode()).digest()  # and every job, beside others
+    lines += [f"127.{job[0] % 254 + 1}.{job[1]}.{10 + number} {name}" for number, name in enumerate(hosts, 1)]
     file = host.folder / "hosts"
     file.write_text("\n".join(lines) + "\n")
     return file

@@ -39,12 +39,12 @@ RULES = FieldRules(
 
 
 def register(
-    step: str, arguments: Mapping[str, Any], store: ObjectStore, registry: Registry
+    step: str, arguments: Mapping[str, Any], store: ObjectStore, registry: Registry, token: str
 ) -> dict[str, Any]:
-    """Register a version; the answer is DescribeModelPackage's."""
+    """Register a version, once for a token; the answer is DescribeModelPackage's."""
     group = str(need(step, arguments, "ModelPackageGroupName"))
     metrics = _metrics(store, arguments.get("ModelMetrics", {}))
-    arn = registry.register(group, dict(arguments), metrics)
+    arn = registry.register(group, dict(arguments), metrics, token)
     return dict(registry.describe(arn))
 
 
