@@ -59,7 +59,7 @@ def clean(readings: Readings, rules: Rules, findings: Findings) -> Clean:
     if rules.on_missing == "interpolate":
         y = _interpolate(code, ds, y)
     there = ~np.isnan(y)
-    return _split(readings.customers, code[there], ds[there], y[there], rules, findings)
+    return _split(readings, code[there], ds[there], y[there], rules, findings)
 
 
 def _negative(readings: Readings, on_negative: str, findings: Findings) -> np.ndarray[Any, Any]:
@@ -89,7 +89,8 @@ def _one_per_timestamp(
         where = next(_examples(readings, further))
         raise Refused(
             f"{where['file']} row {where['row']}: customer {where['customer']!r} has {where['timestamp']} more "
-            f"than once ({len(further)} such rows). Remove them, or set --on-duplicate mean, first, last or sum"
+            f"than once ({len(further)} such rows). Remove them, or set --on-duplicate mean, first, last or sum "
+            "(--set OnDuplicate=mean)"
         )
     count = np.add.reduceat(~np.isnan(y), first, dtype=np.int64)
     if on_duplicate == "last":
@@ -119,20 +120,24 @@ def _interpolate(
 
 
 def _split(
-    customers: list[str],
+    readings: Readings,
     code: np.ndarray[Any, Any],
     ds: np.ndarray[Any, Any],
     y: np.ndarray[Any, Any],
     rules: Rules,
     findings: Findings,
 ) -> Clean:
+    customers = readings.customers
     count = np.bincount(code, minlength=len(customers))
     enough = max(rules.min_rows, MIN_ROWS)
     short = count < enough
     keep = ~short[code]
     code, ds, y = code[keep], ds[keep], y[keep]
     if not len(y):
-        raise Refused(f"no customer has {enough} usable readings; see data_quality.json for what was wrong")
+        raise Refused(
+            f"no customer has {enough} usable readings among {len(readings.y):,} rows; "
+            f"found: {findings.tell() or 'nothing to mend'}"
+        )
     starts = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
     ends = np.append(starts[1:], len(code))
     held_out = np.where(ends - starts >= rules.horizon + enough, rules.horizon, 0)
@@ -148,11 +153,13 @@ def _step_and_gaps(
     starts: np.ndarray[Any, Any],
     findings: Findings,
 ) -> float:
-    """The median step between readings in seconds, and how many steps are missing."""
+    """The median step between readings in seconds; how many steps are missing, by each customer's own."""
     seconds = np.diff(ds).astype(np.float64) / 1e6
     inside = code[1:] == code[:-1]
     step = float(np.median(seconds[inside]))
-    missing = np.where(inside, np.rint(seconds / step) - 1, 0)
+    own = _medians(seconds[inside], np.diff(np.append(starts, len(code))) - 1)
+    missing = np.zeros(len(seconds))
+    missing[inside] = np.rint(seconds[inside] / own) - 1
     gaps = np.flatnonzero(missing > 0)
     owner = np.searchsorted(starts, gaps[:EXAMPLES], side="right") - 1
     found = zip(gaps.tolist(), owner.tolist())  # noqa: B905 - the second is a prefix
@@ -161,6 +168,13 @@ def _step_and_gaps(
     )
     findings.add("gap", int(missing[gaps].sum()), examples)
     return step
+
+
+def _medians(values: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Each value's group's median (the lower one of two), of groups that lie one after the other."""
+    group = np.repeat(np.arange(len(counts)), counts)
+    ranked = values[np.lexsort((values, group))]
+    return ranked[np.cumsum(counts) - counts + (counts - 1) // 2][group]
 
 
 def _examples(readings: Readings, rows: np.ndarray[Any, Any]) -> Iterator[dict[str, Any]]:

@@ -126,7 +126,10 @@ def future(model: Model, steps: int) -> np.ndarray[Any, Any]:
     """The ``steps`` timestamps that follow the last one fitted. Raises OverflowError beyond year 2261."""
     pd = _pandas()
     last = model.prophet.history_dates.max()
-    freq = pd.Timedelta(seconds=float(model.step)) if model.step[0].isdigit() else model.step
+    try:
+        freq = pd.Timedelta(seconds=float(model.step))
+    except ValueError:
+        freq = model.step
     try:
         dates = pd.date_range(last, periods=steps + 1, freq=freq, unit="ns")
     except pd.errors.OutOfBoundsDatetime as error:
@@ -211,7 +214,8 @@ def _step(ds: pd.Series[Any]) -> str:
     dates = ds.drop_duplicates()
     for tail in (dates, dates.tail(30)):
         freq = pd.infer_freq(tail) if len(tail) > 2 else None
-        if freq is not None and not freq[0].isdigit():
+        # several days or hours are left to the median, several months are not
+        if freq is not None and (not freq[0].isdigit() or freq.lstrip("0123456789")[0] in "MQYB"):
             return str(freq)
     return str(dates.diff().median().total_seconds())
 

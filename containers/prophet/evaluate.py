@@ -70,7 +70,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     overall = aggregate.overall(scores, unscored)
     if overall["mase"] is None:
         raise EvaluationFailed(
-            f"MASE is undefined for all {len(scores)} customers: their histories are constant"
+            f"MASE is undefined for all {len(scores)} customers: their histories repeat themselves exactly, so that "
+            "seasonal naive has no error to compare with"
         )
     write(arguments, overall, scores, unscored)
     emit({f"evaluation:{name}": overall[name]["median"] for name in aggregate.MEASURES}, "(medians)")

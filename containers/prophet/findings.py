@@ -15,10 +15,10 @@ MEANINGS = {
     "zoned_timestamp": "a timestamp with a time zone",
     "missing_value": "a row without a value",
     "unreadable_value": "a value that is no number",
-    "infinite_value": "a value that is infinite",
+    "infinite_value": "a value that is infinite, or beyond 1e150",
     "negative_value": "a value below zero",
     "duplicate": "a further row for a customer and timestamp that was there before",
-    "gap": "a timestamp that is missing between two of the same customer, by the median step of all",
+    "gap": "a timestamp that is missing between two of a customer, by that customer's median step",
 }
 
 
@@ -38,6 +38,18 @@ class Findings:
                 if len(self.examples[reason]) >= EXAMPLES:
                     break
                 self.examples[reason].append(example)
+
+    def tell(self) -> str:
+        """What came up, in one line, with the first example of each."""
+        return ", ".join(
+            f"{count:,} {reason}{self._such_as(reason)}" for reason, count in self.counts.items() if count
+        )
+
+    def _such_as(self, reason: str) -> str:
+        example = next(iter(self.examples[reason]), {})
+        if not {"file", "row", "value"} <= example.keys():
+            return ""
+        return f" ({str(example['value'])[:40]!r}, {example['file']} row {example['row']})"
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,15 @@ import pyarrow.compute as pc
 from findings import EXAMPLES, Findings
 
 ZONE = r"(?:Z|UTC|[T ]\d{1,2}(?::?\d{2}){0,2}(?:\.\d+)? ?[+-]\d{2}:?(?:\d{2})?)$"
+DAY_OR_MONTH = r"^(\d{1,2})([./-])(\d{1,2})\2\d{2}(?:\d{2})?\b"
+DATED = r"(?<![.\d])\d{4}|\d[./-]\d{1,2}[./-]\d|\d[ -]?[A-Za-z]{3,9}[ .,-]+\d"
 MISSING = ("", "na", "n/a", "nan", "null", "none", "-")
+LARGEST = 1e150  # its square can still be summed; beyond are marks such as 1.7976931348623157e308
 FIRST, LAST = np.datetime64("1700-01-01", "us"), np.datetime64("2200-01-01", "us")
+
+
+class DayFirst(Exception):
+    """Dates of which some have the day first, so that the others cannot be told; the message shows one."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,9 @@ class Place:
 
 def codes(column: pa.ChunkedArray, known: dict[str, int], place: Place) -> np.ndarray[Any, Any]:
     """Each row's customer as an index into ``known``, which grows; -1 for none. Whole floats lose the ".0"."""
+    if pa.types.is_floating(column.type):  # as text, Arrow gives them an exponent from 1e10 on
+        with suppress(pa.ArrowInvalid):  # no whole numbers
+            column = column.cast(pa.int64())
     encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
     ids = encoded.dictionary.to_pylist()
     if ids and all(name.endswith(".0") and name[:-2].lstrip("-").isdigit() for name in ids):
@@ -60,7 +71,10 @@ def codes(column: pa.ChunkedArray, known: dict[str, int], place: Place) -> np.nd
 
 
 def timestamps(column: pa.ChunkedArray, formats: Formats, place: Place) -> np.ndarray[Any, Any]:
-    """datetime64[us], NaT where unreadable. Zoned ones become wall time in ``formats.zone``, others stay."""
+    """datetime64[us], NaT where unreadable. Zoned ones become wall time in ``formats.zone``, others stay.
+
+    Raises DayFirst.
+    """
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         zoned = np.full(len(column), getattr(kind, "tz", None) is not None) & _there(column)
@@ -76,7 +90,7 @@ def timestamps(column: pa.ChunkedArray, formats: Formats, place: Place) -> np.nd
 
 
 def values(column: pa.ChunkedArray, formats: Formats, place: Place) -> np.ndarray[Any, Any]:
-    """float64, NaN where missing, unreadable or infinite."""
+    """float64, NaN where missing, unreadable or infinite (which begins at ``LARGEST``)."""
     kind = column.type
     if any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)):
         y = column.cast(pa.float64(), safe=False).to_numpy()
@@ -85,8 +99,9 @@ def values(column: pa.ChunkedArray, formats: Formats, place: Place) -> np.ndarra
         y, missing = _parse_values(column.cast(pa.string()), formats)
     place.add("missing_value", missing, column)
     place.add("unreadable_value", np.isnan(y) & ~missing, column)
-    place.add("infinite_value", np.isinf(y), column)
-    return np.where(np.isinf(y), np.nan, y)
+    infinite = np.abs(y) > LARGEST
+    place.add("infinite_value", infinite, column)
+    return np.where(infinite, np.nan, y)
 
 
 def _parse_timestamps(
@@ -103,7 +118,9 @@ def _parse_timestamps(
 
     encoded = text.combine_chunks().dictionary_encode()
     texts = pd.Series(encoded.dictionary.to_pylist(), dtype="str").str.strip()
-    zoned = texts.str.contains(ZONE).to_numpy(bool)
+    if not formats.timestamp:
+        texts = _month_first(texts)
+    zoned = texts.str.contains(ZONE, na=False).to_numpy(bool)
     how: dict[str, Any] = {"errors": "coerce", "format": formats.timestamp or "mixed"}
     unique = np.full(len(texts) + 1, np.datetime64("NaT"), "datetime64[us]")
     unique[:-1][~zoned] = pd.to_datetime(texts[~zoned], **how).to_numpy("datetime64[us]")
@@ -113,12 +130,27 @@ def _parse_timestamps(
     return unique[rows], np.append(zoned, False)[rows]
 
 
+def _month_first(texts: Any) -> Any:
+    """The texts, missing where they hold no whole date or no month comes first. Raises DayFirst.
+
+    pandas takes the month first where that is possible and the day where it is not, row by row.
+    """
+    texts = texts.where(texts.str.contains(DATED, na=False))
+    parts = texts.str.extract(DAY_OR_MONTH)
+    first, second = (parts[column].astype("Int64") for column in (0, 2))
+    day_first = ((first > 12) | (parts[1] == ".")).fillna(False).to_numpy(bool)
+    if day_first.any() and not (second > 12).any():
+        raise DayFirst(f"{texts[day_first].iloc[0]!r} has the day first")
+    return texts.mask(day_first)
+
+
 def _parse_values(
     text: pa.ChunkedArray, formats: Formats
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """The numbers, and which are missing rather than unreadable."""
     if formats.decimal != ".":
-        text = pc.replace_substring(pc.replace_substring(text, ".", ""), formats.decimal, ".")
+        text = pc.replace_substring_regex(text, r"\.(\d{3})\b", r"\1")  # thousands; any other point is a slip
+        text = pc.replace_substring(pc.replace_substring(text, ".", "?"), formats.decimal, ".")
     try:
         y = text.cast(pa.float64()).to_numpy()
         return y, np.isnan(y)

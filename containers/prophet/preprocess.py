@@ -109,6 +109,12 @@ def preprocess(arguments: argparse.Namespace) -> None:
     try:
         clean = cleaning.clean(raw, rules, findings)
         quality |= splitting.summary(clean, raw.customers)
+        if not quality["customers"]["test"]:
+            longest, needed = int((clean.ends - clean.starts).max()), arguments.horizon + arguments.min_rows
+            raise readings.Refused(
+                f"nothing could be held out: the longest customer has {longest:,} usable readings, and a horizon "
+                f"of {arguments.horizon:,} needs {needed:,}. Set a smaller --horizon (--set Horizon=…)"
+            )
     finally:
         quality["findings"] = findings.as_json()
         arguments.quality.mkdir(parents=True, exist_ok=True)
@@ -148,6 +154,7 @@ def tell(quality: dict[str, Any], seconds: float) -> str:
         f"{quality['rows_read']:,} rows in {files}: {customers['train']:,} customers to train, "
         f"{customers['test']:,} to evaluate, {len(quality['excluded'])} excluded, in {seconds:.1f} s; "
         f"found: {', '.join(found) or 'nothing to mend'}"
+        + (f"; not read: {', '.join(quality['ignored_files'][:5])}" if quality["ignored_files"] else "")
     )
 
 

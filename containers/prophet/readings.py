@@ -51,7 +51,9 @@ def find(folder: Path) -> tuple[list[Path], list[Path]]:
     """The data files below a folder, and the other ones. Raises Refused when there is no data file."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     data = [
-        path for path in files if path.name.endswith(CSV + PARQUET) and not path.name.startswith((".", "_"))
+        path
+        for path in files
+        if path.name.lower().endswith(CSV + PARQUET) and not path.name.startswith((".", "_"))
     ]
     if not data:
         there = f"only {', '.join(path.name for path in files[:5])}" if files else "nothing"
@@ -70,7 +72,13 @@ def read(
         table, row = _table(path, name, columns, findings)
         place = parsing.Place(name, row, findings)
         code = parsing.codes(table[columns.customer], codes, place)
-        ds = parsing.timestamps(table[columns.timestamp], formats, place)
+        try:
+            ds = parsing.timestamps(table[columns.timestamp], formats, place)
+        except parsing.DayFirst as error:
+            raise Refused(
+                f"{name}, column {columns.timestamp!r}: {error}; without a format, dates are read month first. "
+                "Set --timestamp-format (TimestampFormat), for example %d/%m/%Y or %d.%m.%Y %H:%M"
+            ) from error
         y = parsing.values(table[columns.value], formats, place)
         parts.append((code, ds, y, np.full(len(y), index, np.int32), row))
     arrays = [np.concatenate(part) for part in zip(*parts, strict=True)]
@@ -84,7 +92,7 @@ def _table(
     wanted = [columns.customer, columns.timestamp, columns.value]
     skipped: list[int] = []
     try:
-        if name.endswith(PARQUET):
+        if name.lower().endswith(PARQUET):
             _require(name, pa.parquet.read_schema(path).names, columns)
             table = pa.parquet.ParquetFile(path).read(columns=wanted)
         elif (header := _header(path)) is None:
@@ -105,12 +113,16 @@ def _table(
 def _read_csv(
     path: Path, name: str, wanted: list[str], delimiter: str, skipped: list[int], findings: Findings
 ) -> pa.Table:
+    swallowed: list[tuple[int, int]] = []
+
     def skip(line: pa.csv.InvalidRow) -> str:
+        if "\n" in line.text.rstrip():
+            swallowed.append((line.number - 1, line.text.rstrip().count("\n")))
         skipped.append(line.number)
         findings.add("malformed_line", 1, [{"file": name, "row": line.number - 1, "value": line.text[:200]}])
         return "skip"
 
-    return pa.csv.read_csv(
+    table = pa.csv.read_csv(
         path,
         read_options=pa.csv.ReadOptions(use_threads=False),  # or lines have no numbers
         parse_options=pa.csv.ParseOptions(
@@ -123,13 +135,21 @@ def _read_csv(
             null_values=[""],  # "NA" may be a customer
         ),
     )
+    if swallowed:
+        row, lines = swallowed[0]
+        raise Refused(
+            f"{name} row {row}: a quote opens there and takes in {lines} more lines; remove or close it"
+        )
+    return table
 
 
 def _header(path: Path) -> str | None:
-    """The first line, or None of an empty file."""
+    """The first line that is not empty, or None of an empty file."""
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as stream:
-        line = stream.readline(1 << 20)
-    return line.decode("utf-8-sig").rstrip("\r\n") or None
+        while line := stream.readline(1 << 20):
+            if header := line.decode("utf-8-sig").rstrip("\r\n"):
+                return header
+    return None
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -151,5 +171,6 @@ def _require(name: str, there: list[str], columns: Columns) -> None:
         )
         raise Refused(
             f"{name} has {lacks}; its columns are {', '.join(map(repr, there))}. "
-            f"Set {' and '.join(f'--{role}-column' for role in wrong)}"
+            f"Set {' and '.join(f'--{role}-column' for role in wrong)} "
+            f"(--set {' '.join(f'{role.title()}Column=…' for role in wrong)})"
         )

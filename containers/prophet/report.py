@@ -19,7 +19,7 @@ DEFINITIONS = {
         "Mean absolute scaled error (Hyndman & Koehler 2006): the forecast's mean absolute error on the held-out "
         "readings, divided by the in-sample mean absolute error of repeating the last season. Below 1 is better. "
         "The season comes from the median step between readings: 24 hourly, 7 daily, 52 weekly, 12 monthly. "
-        "Undefined, and left out, where that history never changes."
+        "Undefined, and left out, where the history repeats itself exactly, as a constant one does."
     ),
     "smape": "Symmetric mean absolute percentage error, 0 to 200 %; two zeros count as no error.",
     "mae": "Mean absolute error, in the unit of the readings.",

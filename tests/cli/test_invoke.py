@@ -64,3 +64,9 @@ def test_invoke_sends_a_file_to_the_endpoint_of_that_name(cli, served, tmp_path:
 def test_without_an_endpoint_it_says_how_to_start_one(cli, tmp_path: Path) -> None:
     result = cli("invoke", "g", "-")
     assert result.code == 26 and "start it with: trainyard serve g" in result.err
+
+
+@pytest.mark.parametrize("name", ["🚀.tar.gz", "a\nb.tar.gz"])
+def test_a_target_that_no_header_can_carry(cli, served, name: str) -> None:
+    result = cli("invoke", "g", "-", "--target-model", name)
+    assert "Traceback" not in result.err and "percent-encoded" in result.err

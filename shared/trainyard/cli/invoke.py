@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 from trainyard.errors import EndpointError, UsageError
 from trainyard.execution.container import Reply, message_of
@@ -43,6 +44,12 @@ def run(args: argparse.Namespace) -> int:
         )
     content_type = args.content_type or _TYPES.get(Path(args.request).suffix, "application/json")
     headers = {"Content-Type": content_type, "Accept": args.accept, TARGET_MODEL: args.target_model}
+    for name, value in headers.items():
+        if value and not (value.isascii() and value.isprintable()):
+            raise UsageError(
+                f"{value!r} cannot be sent as {name}: only printable ASCII can; a model's file name has other "
+                f"characters percent-encoded, as in {quote(value, safe='')!r}"
+            )
     request = urllib.request.Request(
         f"{url}/invocations", _body(args.request), {name: value for name, value in headers.items() if value}
     )

@@ -155,7 +155,8 @@ def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
             if step["status"] == "Failed" and step["job"]
         ]
         hint = (
-            f"; see: trainyard logs {finished.execution} {jobs[0]['name']}; when mended, {resume}"
+            f"; see: trainyard logs {finished.execution} {jobs[0]['name']}; with other data or --set, run it anew "
+            f"(what succeeded comes from the cache); otherwise, when mended, {resume}"
             if jobs
             else ""
         )

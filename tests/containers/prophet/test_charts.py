@@ -66,3 +66,9 @@ def test_short(module):
         "1.2M",
         "-4G",
     ]
+
+
+def test_ticks_of_tiny_and_huge_numbers(module):
+    charts = module("charts")
+    assert charts.nice_ticks(0, 4e-13, 4) == [0.0, 1e-13, 2e-13, 3e-13, 4e-13]
+    assert charts.short(1e15) == "1000T"

@@ -135,3 +135,20 @@ def test_a_duplicate_can_be_an_error(module):
         raised.value
     )
     assert "--on-duplicate mean, first, last or sum" in str(raised.value)
+
+
+def test_nothing_usable_is_told_with_its_reason(module):
+    found = module("findings").Findings(dict.fromkeys(module("findings").MEANINGS, ""))
+    found.add("unreadable_value", 28, [{"file": "a.csv", "row": 1, "value": "11,5"}])
+    assert found.tell() == "28 unreadable_value ('11,5', a.csv row 1)"
+
+
+def test_gaps_are_counted_by_each_customers_own_step(module):
+    np, cleaning = module("numpy"), module("cleaning")
+    days = np.array([1, 2, 3, 5, 1, 8, 15, 29]).astype("timedelta64[D]")
+    ds = np.datetime64("2024-01-01", "us") + days
+    found = module("findings").Findings(dict.fromkeys(module("findings").MEANINGS, ""))
+    code = np.array([0] * 4 + [1] * 4)
+    cleaning._step_and_gaps(["daily", "weekly"], code, ds, np.array([0, 4]), found)
+    assert [gap["customer"] for gap in found.examples["gap"]] == ["daily", "weekly"]
+    assert found.counts["gap"] == 2

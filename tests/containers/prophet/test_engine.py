@@ -122,3 +122,17 @@ assert engine.identity().startswith("prophet 1.")
 """,
         tmp_path,
     )
+
+
+def test_the_future_goes_on_in_steps_of_several_units(snippet, tmp_path):
+    snippet(
+        PRELUDE
+        + """
+import pandas as pd
+for freq in ("2MS", "6ME", "2QS", "2D", "2W", "15min"):
+    dates = pd.date_range("2010-01-31", periods=24, freq=freq)
+    model = engine.load(engine.save(fit(dates[:20].to_numpy(), np.arange(20.0) % 3)))
+    assert (engine.future(model, 4) == dates[20:].to_numpy()).all(), freq
+""",
+        tmp_path,
+    )

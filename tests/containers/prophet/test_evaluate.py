@@ -90,7 +90,7 @@ def flatten(base):
         (remove_models, "no models ({customer}.tar.gz) in "),
         (remove_tests, "nothing was held out in "),
         (break_models, "none of 3 customers could be judged; "),
-        (flatten, "MASE is undefined for all 3 customers: their histories are constant"),
+        (flatten, "MASE is undefined for all 3 customers: their histories repeat themselves exactly"),
     ],
 )
 def test_nothing_to_judge(copy, run, spoil, message):

@@ -132,3 +132,38 @@ def test_codes(module, place, values, kind, names):
     assert [list(known)[code] if code >= 0 else None for code in codes.tolist()] == names
     assert next(iter(known)) == "b"
     assert place.findings.counts["no_customer"] == names.count(None)
+
+
+@pytest.mark.parametrize("texts", [["01/02/2024", "13/02/2024"], ["01.02.2024"], ["1-2-24", "31-1-24 10:00"]])
+def test_the_day_first_is_never_guessed(module, place, texts):
+    with pytest.raises(module("parsing").DayFirst, match="has the day first"):
+        parsed(module, place, texts)
+
+
+def test_a_slip_among_dates_with_the_month_first_is_unreadable(module, place):
+    assert parsed(module, place, ["01/02/2024", "01/31/2024", "31/01/2024"])[2] == "NaT"
+
+
+@pytest.mark.parametrize("text", ["now", "today", "10:00", "10:00:00.123456", "Jan 5"])
+def test_a_timestamp_without_a_date_is_unreadable(module, place, text):
+    assert parsed(module, place, ["2024-01-01", text])[1] == "NaT"
+
+
+def test_months_have_names(module, place):
+    assert parsed(module, place, ["05-Jan-24", "5 January 2024"]) == ["2024-01-05T00:00:00.000000"] * 2
+
+
+def test_the_largest_double_marks_a_missing_value(module, place):
+    assert numbers(module, place, [1.0, 1.7976931348623157e308])[0] == 1.0
+    assert place.findings.counts["infinite_value"] == 1
+
+
+def test_long_numbers_kept_as_floats_are_ids_without_exponent(module, place):
+    known = {}
+    module("parsing").codes(pa.chunked_array([pa.array([12345678901.0, 7.0, None])]), known, place)
+    assert list(known) == ["12345678901", "7"]
+
+
+def test_a_point_where_the_comma_is_decimal_is_no_thousand(module, place):
+    found = numbers(module, place, ["1.234,5", "-1.234.567", "2,5", "12.5"], decimal=",")
+    assert found[:3] == [1234.5, -1234567.0, 2.5] and np.isnan(found[3])

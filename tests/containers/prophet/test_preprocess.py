@@ -70,9 +70,11 @@ def test_what_was_found_is_told(preprocess):
 
 
 def test_columns_have_any_name(preprocess, tmp_path):
-    text = "when;kWh;meter\n31/12/2024 10:30;1,5;x\n01/01/2025 10:30;2,5;x\n"
+    text = "when;kWh;meter\n31/12/2024 10:30;1,5;x\n01/01/2025 10:30;2,5;x\n02/01/2025 10:30;3,5;x\n"
     names = ("--customer-column", "meter", "--timestamp-column", "when", "--value-column", "kWh")
-    ran, _ = preprocess(text, *names, "--timestamp-format", "%d/%m/%Y %H:%M", "--decimal", ",")
+    ran, _ = preprocess(
+        text, *names, "--timestamp-format", "%d/%m/%Y %H:%M", "--decimal", ",", "--horizon", "1"
+    )
     assert ran.returncode == 0, ran.stderr
     assert written(tmp_path, "train") == {"x.csv": "ds,y\n2024-12-31 10:30:00,1.5\n2025-01-01 10:30:00,2.5\n"}
 
@@ -81,8 +83,17 @@ def test_columns_have_any_name(preprocess, tmp_path):
     ("text", "arguments", "message"),
     [
         ("id,ds,y\n1,2024-01-01,1\n", (), "data.csv has no column 'customer_id' for the customer"),
-        (HEADER, (), "no customer has 2 usable readings"),
-        (HEADER + rows("a", ["x"] * 9), (), "no customer has 2 usable readings"),
+        (HEADER, (), "no customer has 2 usable readings among 0 rows; found: nothing to mend"),
+        (
+            HEADER + rows("a", range(10)),
+            ("--horizon", "9"),
+            "a horizon of 9 needs 11. Set a smaller --horizon",
+        ),
+        (
+            HEADER + rows("a", ["x"] * 9),
+            (),
+            "no customer has 2 usable readings among 9 rows; found: 9 unreadable_value ('x', data.csv row 1)",
+        ),
         (HEADER, ("--horizon", "0"), "--horizon: '0' is not a whole number from 1 to 10,000"),
         (HEADER, ("--on-missing", "guess"), "--on-missing: invalid choice: 'guess'"),
         (HEADER, ("--timezone", "Mars/Base"), "'Mars/Base' is no time zone such as Europe/Madrid"),

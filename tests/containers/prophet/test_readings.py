@@ -115,7 +115,8 @@ def test_what_is_no_data_is_left_out(module, tmp_path):
         ("x.txt", b"", "no input data: {folder} holds only x.txt; files must end in .csv, .csv.gz"),
         ("x.csv", b"id,when\n1,2\n", "x.csv has no column 'customer_id' for the customer and no column 'timestamp' "
          "for the timestamp and no column 'consumption' for the value; its columns are 'id', 'when'. "
-         "Set --customer-column and --timestamp-column and --value-column"),
+         "Set --customer-column and --timestamp-column and --value-column "
+         "(--set CustomerColumn=… TimestampColumn=… ValueColumn=…)"),
         ("x.csv", TEXT.replace("timestamp", "customer_id").encode(), "two columns 'customer_id' for the customer"),
         ("x.csv", TEXT.encode("utf-16"), "x.csv cannot be read: 'utf-8' codec"),
         ("x.csv", TEXT.replace("a,", "ñ,").encode("latin-1"), "x.csv cannot be read: In CSV column #0: Row #2"),
@@ -138,3 +139,29 @@ def test_a_column_of_lists_is_refused(module, read, tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
     with pytest.raises(module("readings").Refused, match=r"x\.parquet cannot be read"):
         read()
+
+
+def test_days_before_months_need_a_format(module, read, tmp_path):
+    (tmp_path / "a.csv").write_text("customer_id,timestamp,consumption\na,12/01/2024,1\na,13/01/2024,2\n")
+    with pytest.raises(
+        module("readings").Refused, match=r"a.csv, column 'timestamp': '13/01/2024'.*TimestampFormat"
+    ):
+        read()
+
+
+def test_an_open_quote_takes_no_rows_along(module, read, tmp_path):
+    (tmp_path / "a.csv").write_text(TEXT + '"c,2024-01-03,3\nd,2024-01-04,4\ne,2024-01-05,5\n')
+    with pytest.raises(
+        module("readings").Refused, match=r"a\.csv row 3: a quote opens there and takes in 2 more"
+    ):
+        read()
+
+
+def test_empty_lines_before_the_header(read, tmp_path):
+    (tmp_path / "a.csv").write_text("\n\r\n" + TEXT)
+    assert [row[:3] for row in rows(read()[0])] == [("a", "2024-01-01", 1.0), ("b", "2024-01-02", 2.0)]
+
+
+def test_names_in_capitals(read, tmp_path):
+    (tmp_path / "A.CSV").write_text(TEXT)
+    assert len(rows(read()[0])) == 2
