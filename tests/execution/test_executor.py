@@ -220,7 +220,9 @@ def test_nothing_starts_when_something_cannot_run(
 
 
 def test_plan_shows_the_jobs_without_running_them(store, make_executor, pipeline) -> None:
-    planned = {step.name: request for step, request in make_executor().plan(pipeline, "p", {})}
+    steps = make_executor().plan(pipeline, "p", {})
+    planned = {each.step.name: each.job for each in steps}
+    assert [each.without_effect for each in steps[:2]] == [(), ("ResourceConfig.VolumeSizeInGB",)]
     assert list(planned) == ["Copy", "Fit", "Check", "Make", "TooBad"]
     assert planned["Copy"].command[1:] == ("/opt/ml/processing/code/main.py", "--word", "world")
     assert planned["Fit"].channels[1].uri.startswith("${Steps.Copy.ProcessingOutputConfig")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,13 @@ def run(args: argparse.Namespace) -> int:
                 finished = here.executor.start(definition, name, parameters, use_cache=not args.no_cache)
     if args.dry_run:
         steps = [
-            {"step": step.name, "type": step.type, "job": request and printable(request)}
-            for step, request in plan
+            {
+                "step": each.step.name,
+                "type": each.step.type,
+                "job": each.job and printable(each.job),
+                "without effect": list(each.without_effect),
+            }
+            for each in plan
         ]
         print(json.dumps(steps, indent=2) if args.json else _plan_text(steps))
         return 0
@@ -116,6 +122,8 @@ def _plan_text(steps: list[dict[str, Any]]) -> str:
                     else []
                 )
             else:
-                lines.append(f"    {key}: {' '.join(value) if isinstance(value, list) else value}")
+                lines.append(f"    {key}: {shlex.join(value) if isinstance(value, list) else value}")
+        if entry["without effect"]:
+            lines.append(f"    without effect here: {', '.join(entry['without effect'])}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)

@@ -32,6 +32,15 @@ class Finished:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A step before anything runs: its job if it is one, and which of its fields one machine has no use for."""
+
+    step: Step
+    job: JobRequest | None
+    without_effect: tuple[str, ...]
+
+
 class Executor:
     """Starts and resumes executions in one store. ``watch`` is told everything, from several threads."""
 
@@ -46,7 +55,7 @@ class Executor:
 
     def plan(
         self, definition: Mapping[str, Any], pipeline: str, parameters: Mapping[str, Any]
-    ) -> list[tuple[Step, JobRequest | None]]:
+    ) -> list[Planned]:
         """Every step in order, with the job that it would be; values that only a run gives are ``${...}``.
 
         Raises DefinitionError, ParameterError or Unsupported for what could not run.
@@ -106,6 +115,7 @@ class Executor:
             use_cache=row["options"]["cache"],
             started=row["started"],
         )
+        _plan(run)
         with self._store.living(row["id"]):
             self._store.state.update_execution(row["id"], status="Executing", failure=None, ended=None)
             for step in self._store.state.steps(row["id"]):
@@ -158,7 +168,6 @@ class Executor:
 
 def _checked(definition: Mapping[str, Any]) -> Document:
     document = documents.parse(dict(definition))
-    check_runnable(document, RULES)
     for step in document.all_steps():
         for dependency in step.depends_on:
             if dependency.trigger != "Completed":
@@ -169,17 +178,14 @@ def _checked(definition: Mapping[str, Any]) -> Document:
     return document
 
 
-def _plan(run: Run) -> list[tuple[Step, JobRequest | None]]:
-    steps = run.document.by_name
-    planned: list[tuple[Step, JobRequest | None]] = []
+def _plan(run: Run) -> list[Planned]:
+    ignored = check_runnable(run.document, RULES)
+    planned = []
     for name in order(run.document).sequence:
-        step = steps[name]
+        step, job = run.document.by_name[name], None
         if step.type in JOB_KINDS:
-            planned.append(
-                (step, plan_job(run, step, jobs.job_name(run.execution_id, name), results=False)[1])
-            )
-        else:
-            planned.append((step, None))
+            job = plan_job(run, step, jobs.job_name(run.execution_id, name), results=False)[1]
+        planned.append(Planned(step=step, job=job, without_effect=ignored.get(name, ())))
     return planned
 
 

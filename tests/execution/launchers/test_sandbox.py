@@ -55,6 +55,11 @@ def wait_for(condition, seconds: float = 10) -> bool:
     return False
 
 
+def new_mark() -> str:
+    """Seconds that no other process sleeps, so that a sleeper can be found by them."""
+    return f"9{os.getpid()}{time.monotonic_ns() % 100_000:05}"
+
+
 def sleepers(mark: str) -> list[int]:
     """The processes that are ``sleep MARK``."""
     found = []
@@ -108,7 +113,7 @@ def test_a_sigterm_at_once_is_not_lost(tmp_path: Path, isolate: bool) -> None:
 
 @ISOLATED_OR_NOT
 def test_no_process_outlives_the_job(tmp_path: Path, isolate: bool) -> None:
-    mark = "97531" if isolate else "97532"
+    mark = new_mark()
     job = Sandboxed(
         tmp_path, f"setsid nohup sleep {mark} & (sleep {mark} &) ; sleep 0.2; exit 0", isolate=isolate
     )
@@ -120,7 +125,7 @@ def test_no_process_outlives_the_job(tmp_path: Path, isolate: bool) -> None:
 @ISOLATED_OR_NOT
 def test_the_job_dies_with_whoever_started_it(tmp_path: Path, isolate: bool) -> None:
     """A starter that is killed by SIGKILL takes its job along."""
-    mark = "97541" if isolate else "97542"
+    mark = new_mark()
     code = (
         "import sys; sys.path[:0] = [sys.argv[1]]; from pathlib import Path; import test_sandbox as t;"
         f"j = t.Sandboxed(Path(sys.argv[2]), 'setsid sleep {mark} & sleep {mark}', isolate={isolate});"
