@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from trainyard.cli.progress import Board, Plain, ending, without_metrics
@@ -84,3 +85,9 @@ def test_on_a_terminal_the_steps_are_a_live_table() -> None:
     os.close(leader)
     for text in ("p  execution e1", "Train", "7/20 models", "customer_7", "Register"):
         assert text in shown, text
+
+
+def test_a_very_long_line_costs_no_time() -> None:
+    began = time.monotonic()
+    without_metrics("x" * 200_000)
+    assert time.monotonic() - began < 1

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from trainyard.execution import events
-from trainyard.execution.jobs import job_name, printable, run_job
+from trainyard.execution.jobs import _first, job_name, printable, run_job
 from trainyard.execution.request import Ended, JobRequest, Output, StopSignal
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.targets import Target
@@ -94,3 +96,8 @@ def test_printable_shows_what_would_run() -> None:
     assert shown["command"] == ["python3", "x.py"]
     assert shown["outputs"] == {"model": "/opt/ml/model -> s3://b/out/"}
     assert printable(request())["command"] == ["train"]
+
+
+def test_a_pipe_for_a_failure_file_is_not_waited_for(tmp_path) -> None:
+    os.mkfifo(tmp_path / "failure")
+    assert _first(tmp_path / "failure") == ""

@@ -43,3 +43,11 @@ def test_lines_are_the_same_however_they_arrive(tmp_path_factory, chunks: list[b
     text = b"".join(chunks)
     whole = text.split(b"\n")[:-1] if text.endswith(b"\n") or not text else text.split(b"\n")
     assert lines == [line.decode(errors="replace").rstrip("\r") for line in whole]
+
+
+def test_metrics_that_are_no_json_numbers_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "algo-1.log").write_text("m=inf;\nm=nan;\nm=2;\nm=1e999;\n")
+    follower = LogFollower([tmp_path / "algo-1.log"], [Metric(name="m", regex="m=(.*?);")])
+    follower.read(final=True)
+    follower.close()
+    assert [item["Value"] for item in follower.final_metrics] == [2.0]

@@ -95,3 +95,49 @@ def test_discard_removes_what_an_interrupted_collect_had_stored(store: Store, tm
     assert discard(store.objects, tmp_path) == 2
     assert keys(store) == ["other"]
     assert discard(store.objects, tmp_path) == 0
+
+
+def test_a_folder_that_was_replaced_by_a_link_takes_nothing_from_this_machine(
+    store: Store, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "precious").write_text("p")
+    one = host(tmp_path, "algo-1", {"output/x": "1"})
+    (one.ml / "model").symlink_to(mine)
+    for output in (PLAIN, MODEL):
+        with pytest.raises(StoreError, match="link in the place of /opt/ml/model"):
+            collect(store.objects, request(output), [one], tmp_path)
+    assert (mine / "precious").read_text() == "p"
+    assert keys(store) == []
+
+
+@pytest.mark.parametrize("target", ["a", "/opt/ml/model/a"])
+def test_links_inside_an_output_are_stored_as_the_files_that_they_are(
+    store: Store, tmp_path: Path, target: str
+) -> None:
+    one = host(tmp_path, "algo-1", {"model/a": "text"})
+    (one.ml / "model" / "latest").symlink_to(target)
+    collect(store.objects, request(PLAIN), [one], tmp_path)
+    assert keys(store) == ["out/model/a", "out/model/latest"]
+    assert store.objects.read(parse_uri("s3://b/out/model/latest")) == b"text"
+
+
+def test_links_that_lead_nowhere_are_left_out(store: Store, tmp_path: Path) -> None:
+    one = host(tmp_path, "algo-1", {"model/a": "1"})
+    (one.ml / "model" / "x").symlink_to("y")
+    (one.ml / "model" / "y").symlink_to("x")
+    (one.ml / "model" / "nothing").symlink_to("nowhere")
+    collect(store.objects, request(PLAIN), [one], tmp_path)
+    assert keys(store) == ["out/model/a"]
+
+
+@pytest.mark.parametrize("output", [PLAIN, MODEL])
+def test_what_a_job_made_unreadable_is_stored(store: Store, tmp_path: Path, output: Output) -> None:
+    """As root every file is readable; then this only shows that nothing breaks."""
+    one = host(tmp_path, "algo-1", {"model/in/b": "2", "model/locked/c": "3"})
+    (one.ml / "model/in/b").chmod(0)
+    (one.ml / "model/in").chmod(0)
+    (one.ml / "model/locked").chmod(0o555)
+    stored = collect(store.objects, request(output), [one], tmp_path)
+    assert len(stored) == (1 if output.archive else 2)

@@ -109,3 +109,13 @@ def test_read_of_a_missing_object_says_what_to_do(objects: ObjectStore) -> None:
 def test_file_digest_is_sha256(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc")
     assert file_digest(tmp_path / "f").startswith("ba7816bf")
+
+
+def test_a_moved_file_has_the_time_at_which_it_was_stored(objects: ObjectStore, tmp_path: Path) -> None:
+    """A job may keep the times of what it copies; the same size and time must not hide another content."""
+    marks = []
+    for text in ("AAA", "BBB"):
+        (tmp_path / "v").write_text(text)
+        os.utime(tmp_path / "v", (1, 1))
+        marks.append(objects.mark(objects.put(tmp_path / "v", parse_uri("s3://b/v"), move=True)))
+    assert marks[0] != marks[1]

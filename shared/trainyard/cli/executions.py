@@ -13,7 +13,7 @@ from trainyard.execution.store import Store, describe_execution
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("execution", nargs="?", help="show this one with its steps ('last' is the newest)")
-    parser.add_argument("--limit", type=int, default=20, help="list at most so many (default 20)")
+    parser.add_argument("--limit", type=_limit, default=20, help="list at most so many (default 20)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -48,3 +48,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     print(table(("EXECUTION", "PIPELINE", "STATUS", "STARTED", "TOOK", "REASON"), cells))
     return 0
+
+
+def _limit(text: str) -> int:
+    return min(max(int(text), 1), 1_000_000)

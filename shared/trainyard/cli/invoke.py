@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     except urllib.error.HTTPError as error:
         reply = Reply(status=error.code, body=error.read())
         raise EndpointError(f"the endpoint answered {error.code}: {message_of(reply)}") from error
+    except ValueError as error:  # a header with a line break, a timeout below 0
+        raise UsageError(f"this request cannot be sent: {error}") from error
     except (urllib.error.URLError, TimeoutError) as error:
         raise EndpointError(f"no answer from {url} within {args.timeout:g} s: {error}") from error
     if sys.stdout.isatty():

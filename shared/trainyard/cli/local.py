@@ -167,7 +167,10 @@ def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
 def read_definition(file: str) -> dict[str, Any]:
     """The JSON of a definition file; raises UsageError."""
     try:
-        document = json.loads(Path(file).read_text(encoding="utf-8"))
+        text = Path(file).read_text(encoding="utf-8-sig")
+        document = json.loads(text, object_pairs_hook=documents.unique_keys)
+    except RecursionError:
+        raise UsageError(f"--definition {file!r} is nested too deeply to be read") from None
     except OSError as error:
         raise UsageError(f"--definition {file!r} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -64,7 +64,7 @@ def _load(raw: dict[str, Any] | str) -> dict[str, Any]:
     """The definition as JSON of our own: text is decoded, an object copied by way of text."""
     try:
         text = raw if isinstance(raw, str) else json.dumps(raw)
-        content = json.loads(text, object_pairs_hook=_object, parse_constant=_finite, parse_float=_finite)
+        content = json.loads(text, object_pairs_hook=unique_keys, parse_constant=_finite, parse_float=_finite)
     except (TypeError, ValueError) as error:
         raise DefinitionError(f"the pipeline definition is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -72,7 +72,8 @@ def _load(raw: dict[str, Any] | str) -> dict[str, Any]:
     return content
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For json.loads: an object, unless a key is in it twice (ValueError)."""
     content = dict(pairs)
     if len(content) < len(pairs):
         keys = [key for key, _ in pairs]

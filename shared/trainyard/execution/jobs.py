@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainyard.errors import UserError
+from trainyard.errors import StoreError, UserError
 from trainyard.execution import events, outputs, staging
 from trainyard.execution.logs import LogFollower
 from trainyard.execution.request import Ended, JobRequest, Launcher, StagedHost, StopSignal
@@ -75,6 +75,10 @@ def _collect(store: Store, request: JobRequest, hosts: Sequence[StagedHost], fol
     except UserError:
         outputs.discard(store.objects, folder)
         raise
+    except (OSError, RecursionError) as error:  # a path that is too long, folders nested too deeply
+        outputs.discard(store.objects, folder)
+        reason = error.strerror if isinstance(error, OSError) else "its folders are nested too deeply"
+        raise StoreError(f"the outputs cannot be stored: {reason}; they are still in {folder}") from error
 
 
 def _failure(request: JobRequest, ended: Ended, hosts: Sequence[StagedHost]) -> str:
@@ -107,6 +111,8 @@ def _message(request: JobRequest, hosts: Sequence[StagedHost]) -> str:
 
 
 def _first(path: Path) -> str:
+    if path.is_symlink() or not path.is_file():  # a pipe would be waited for
+        return ""
     try:
         with path.open("rb") as file:
             return file.read(_REASON_LENGTH).decode(errors="replace").strip()

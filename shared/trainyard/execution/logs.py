@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -67,6 +68,8 @@ class LogFollower:
                 try:
                     value = float(match.group(1))
                 except (ValueError, IndexError, TypeError):
+                    continue
+                if not math.isfinite(value):  # no JSON number
                     continue
                 self._final[name] = {"MetricName": name, "Value": value, "Timestamp": time.time()}
                 self._on_metric(host, name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import stat
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from trainyard.errors import StoreError
 from trainyard.execution.request import JobRequest, Output, StagedHost
 from trainyard.execution.s3 import ObjectStore, S3Uri, disk_errors, parse_uri
-from trainyard.in_image.opt_ml import OptMl
+from trainyard.in_image.opt_ml import DEFAULT_BASE, OptMl
 
 _JOURNAL = "storing.json"
 
@@ -34,7 +35,7 @@ def collect(store: ObjectStore, request: JobRequest, hosts: Sequence[StagedHost]
             if output.archive:
                 moves += _archive(output, uri, hosts, folder)
             else:
-                moves += [(path, uri.join(name)) for path, name in _files(output, hosts)]
+                moves += [(path, parse_uri(str(uri.join(name)))) for path, name in _files(output, hosts)]
         journal = folder / _JOURNAL
         _write_durably(journal, json.dumps([str(uri) for _, uri in moves]))
     stored: Stored = {}
@@ -63,14 +64,49 @@ def _files(output: Output, hosts: Sequence[StagedHost]) -> Iterator[tuple[Path, 
     """Each regular file of an output and its name below it. Links are refused if they lead out of it."""
     for host in hosts:
         base = OptMl(host.ml).at(output.container_path)
-        for path in sorted(base.rglob("*")):
-            if path.is_symlink() and not path.resolve().is_relative_to(base.resolve()):
+        place = host.ml.resolve() / base.relative_to(host.ml)
+        if os.path.realpath(base) != str(place):
+            raise StoreError(
+                f"output {output.name!r}: the job has put a link in the place of {output.container_path}; "
+                "outputs hold files, write them there instead"
+            )
+        _open_up(place)
+        for path in sorted(place.rglob("*")):
+            name = path.relative_to(place).as_posix()
+            source = _linked(path, host.ml) if path.is_symlink() else path
+            if not source.is_relative_to(place):
                 raise StoreError(
-                    f"output {output.name!r}: {path.relative_to(base)} is a link to {path.readlink()}, outside of "
+                    f"output {output.name!r}: {name} is a link to {path.readlink()}, outside of "
                     f"{output.container_path}; outputs hold files, write a copy there instead"
                 )
-            if path.is_file():
-                yield path.resolve(), path.relative_to(base).as_posix()  # a link is what it leads to
+            if source.is_file():
+                yield source, name
+
+
+def _linked(path: Path, ml: Path) -> Path:
+    """Where a link of a job leads; one to ``/opt/ml/...`` was made where the job's folder had that name."""
+    target = path.readlink()
+    if target.is_relative_to(DEFAULT_BASE):
+        target = OptMl(ml).at(str(target))
+    return Path(os.path.realpath(path.parent / target))  # of a loop, the link itself, which is no file
+
+
+def _open_up(folder: Path) -> None:
+    """Let this process read and move what a job made unreadable: it may not be root."""
+    if folder.is_dir():
+        _add_mode(folder, stat.S_IRWXU)
+    for place, _, names in os.walk(folder):  # from the top, so that a folder is opened before it is entered
+        for name in names:
+            _add_mode(Path(place, name), stat.S_IRUSR)
+        for entry in os.scandir(place):
+            if entry.is_dir(follow_symlinks=False):
+                _add_mode(Path(entry.path), stat.S_IRWXU)
+
+
+def _add_mode(path: Path, mode: int) -> None:
+    before = path.lstat().st_mode
+    if not stat.S_ISLNK(before) and before & mode != mode:
+        path.chmod(stat.S_IMODE(before) | mode)
 
 
 def _archive(

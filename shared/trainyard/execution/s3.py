@@ -51,11 +51,19 @@ def parse_uri(text: str) -> S3Uri:
 
     Raises StoreError when it is not such a URI or its key could leave the store.
     """
-    if not text.startswith("s3://"):
+    if not isinstance(text, str) or not text.startswith("s3://"):
         raise StoreError(f"{text!r} is not an S3 URI; it has the form s3://BUCKET/KEY")
     bucket, _, key = text[len("s3://") :].partition("/")
     if not bucket or bucket in {".", ".."} or "\0" in bucket:
         raise StoreError(f"{text!r} names no bucket; it has the form s3://BUCKET/KEY")
+    try:
+        lengths = len(bucket.encode()), len(key.encode())
+    except UnicodeEncodeError:
+        raise StoreError(f"{text!r} is not UTF-8; keys are") from None
+    if lengths[0] > 63 or lengths[1] > 1024:
+        raise StoreError(
+            f"{text[:80]!r}...: a bucket of {lengths[0]} and a key of {lengths[1]} bytes; S3 takes 63 and 1024"
+        )
     parts = key.rstrip("/").split("/") if key.rstrip("/") else []
     for part in parts:
         if part in {"", ".", ".."} or "\0" in part:
@@ -129,6 +137,7 @@ class ObjectStore:
         target = self._place_for(uri)
         with disk_errors(self.root):
             if move:
+                os.utime(source)  # LastModified is when it was stored; the cache relies on it
                 source.replace(target)
                 return target
             with self._partial(target) as partial:

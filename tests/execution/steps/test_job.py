@@ -4,7 +4,7 @@ import pytest
 
 from trainyard.errors import DefinitionError
 from trainyard.execution.request import Ended
-from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need
+from trainyard.execution.steps.job import JobOutcome, check_count, container_path, environment, need
 
 
 def test_need_names_step_and_field() -> None:
@@ -33,3 +33,10 @@ def test_statuses() -> None:
         return JobOutcome(request=None, ended=ended, started=0, ended_at=1, failure=failure).status
 
     assert [outcome(), outcome("x"), outcome("x", "Stopped")] == ["Completed", "Failed", "Stopped"]
+
+
+@pytest.mark.parametrize("variables", [{"": "x"}, {"A=B": "x"}, {"A": "x\0y"}])
+def test_variables_that_no_process_can_have_are_refused(variables) -> None:
+    assert environment("S", {"Environment": {"A": 1}}) == {"A": "1"}
+    with pytest.raises(DefinitionError, match="cannot be an environment variable"):
+        environment("S", {"Environment": variables})

@@ -124,3 +124,18 @@ def test_describe_is_shaped_like_the_api(training) -> None:
     assert (result["TrainingJobStatus"], result["SecondaryStatus"]) == ("Completed", "Completed")
     assert (result["TrainingTimeInSeconds"], result["FinalMetricDataList"]) == (2, metrics)
     assert "FailureReason" not in result
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "..", "x" * 65])
+def test_channel_names_are_folder_names(training, name: str) -> None:
+    arguments = arguments_of(training)
+    arguments["InputDataConfig"][0]["ChannelName"] = name
+    with pytest.raises(DefinitionError, match="ChannelName is"):
+        plan("S", arguments, "job", TARGETS)
+
+
+def test_checkpoints_have_a_folder_of_their_own(training) -> None:
+    arguments = arguments_of(training)
+    arguments["CheckpointConfig"] = {"S3Uri": "s3://b/ck", "LocalPath": "/opt/ml/model/ck"}
+    with pytest.raises(DefinitionError, match="has its own use"):
+        plan("S", arguments, "job", TARGETS)

@@ -68,6 +68,7 @@ class Sandboxes:
         self._environments = environments
         self._families = families
         self._isolate = isolate and sys.platform == "linux"
+        self._refusal = ""
 
     def start(
         self,
@@ -95,8 +96,9 @@ class Sandboxes:
             if not refusal:
                 return started
             started.reap()
-            self._isolate = False
-            _note(host, refusal)
+            self._isolate, self._refusal = False, refusal
+        if self._refusal:  # every log says so: people read that of the step that failed
+            _note(host, self._refusal)
         _do_without_mounts(host, mounts)
         base = str(host.ml)
         moved = {name: value.replace(DEFAULT_BASE, base) for name, value in environment.items()}

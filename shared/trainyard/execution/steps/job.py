@@ -64,6 +64,15 @@ def s3_uri(step: str, place: str, value: Any) -> str:
     return value
 
 
+def environment(step: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The request's Environment as strings; raises DefinitionError for what no process can have."""
+    variables = {str(name): str(value) for name, value in arguments.get("Environment", {}).items()}
+    for name, value in variables.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise DefinitionError(f"step {step!r}: Environment[{name!r}] cannot be an environment variable")
+    return variables
+
+
 def container_path(step: str, place: str, path: str, base: str) -> str:
     """The path, if it is an absolute one below ``base`` that cannot leave it; raises DefinitionError."""
     parts = PurePosixPath(path)

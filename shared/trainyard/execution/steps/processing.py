@@ -8,7 +8,7 @@ from typing import Any
 from trainyard.definition.runnable import FieldRules
 from trainyard.errors import Unsupported
 from trainyard.execution.request import ARN, Channel, JobRequest, Output
-from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need, s3_uri
+from trainyard.execution.steps.job import JobOutcome, check_count, container_path, environment, need, s3_uri
 from trainyard.execution.targets import Targets
 from trainyard.in_image.opt_ml import DEFAULT_BASE
 
@@ -80,7 +80,7 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
         image=image,
         target=targets.of(image, f"step {step!r}: AppSpecification.ImageUri"),
         command=tuple(str(part) for part in command),
-        environment={name: str(value) for name, value in arguments.get("Environment", {}).items()},
+        environment=environment(step, arguments),
         config={"config/processingjobconfig.json": {**arguments, "ProcessingJobName": job_name}},
         resource_config="config/resourceconfig.json",
         host_count=check_count(step, "ProcessingResources.ClusterConfig.InstanceCount", count),

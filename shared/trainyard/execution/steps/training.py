@@ -9,7 +9,7 @@ from typing import Any
 from trainyard.definition.runnable import FieldRules
 from trainyard.errors import DefinitionError
 from trainyard.execution.request import ARN, Channel, Checkpoint, JobRequest, Metric, Output
-from trainyard.execution.steps.job import JobOutcome, check_count, container_path, need, s3_uri
+from trainyard.execution.steps.job import JobOutcome, check_count, container_path, environment, need, s3_uri
 from trainyard.execution.targets import Targets
 from trainyard.in_image.opt_ml import DEFAULT_BASE, OptMl
 
@@ -101,7 +101,7 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
         image=image,
         target=targets.of(image, f"step {step!r}: AlgorithmSpecification.TrainingImage"),
         command=tuple(str(part) for part in command),
-        environment={name: str(value) for name, value in arguments.get("Environment", {}).items()},
+        environment=environment(step, arguments),
         config={
             "input/config/hyperparameters.json": {
                 name: str(value) for name, value in arguments.get("HyperParameters", {}).items()
@@ -131,7 +131,7 @@ def _check_wait(step: str, stopping: Mapping[str, Any]) -> None:
 
 
 def _metric(step: str, entry: Mapping[str, Any]) -> Metric:
-    metric = Metric(name=entry["Name"], regex=entry["Regex"])
+    metric = Metric(name=str(entry["Name"]), regex=str(entry["Regex"]))
     try:
         groups = re.compile(metric.regex).groups
     except re.error as error:
@@ -149,6 +149,10 @@ def _metric(step: str, entry: Mapping[str, Any]) -> Metric:
 def _channel(step: str, entry: Mapping[str, Any]) -> Channel:
     name = str(need(step, entry, "ChannelName", at="InputDataConfig"))
     place = f"InputDataConfig[{name!r}]"
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name) or set(name) == {"."}:
+        raise DefinitionError(
+            f"step {step!r}: {place}.ChannelName is {name!r}; 1 to 64 letters, digits, '.', '-' and '_' are possible"
+        )
     uri = s3_uri(step, f"{place}.S3Uri", need(step, entry, "DataSource", "S3DataSource", "S3Uri", at=place))
     source = entry["DataSource"]["S3DataSource"]
     return Channel(
@@ -192,8 +196,15 @@ def _checkpoint(step: str, config: Mapping[str, Any] | None) -> Checkpoint | Non
     if not config:
         return None
     path = config.get("LocalPath", OptMl().checkpoints.as_posix())
+    place = container_path(step, "CheckpointConfig.LocalPath", path, DEFAULT_BASE)
+    for taken in ("model", "input", "output", "code"):
+        if place.removeprefix(f"{DEFAULT_BASE}/").split("/")[0] == taken:
+            raise DefinitionError(
+                f"step {step!r}: CheckpointConfig.LocalPath is {path!r}, but {DEFAULT_BASE}/{taken} has its own use; "
+                f"take a folder such as {OptMl().checkpoints}"
+            )
     return Checkpoint(
-        container_path=container_path(step, "CheckpointConfig.LocalPath", path, DEFAULT_BASE),
+        container_path=place,
         uri=s3_uri(step, "CheckpointConfig.S3Uri", need(step, config, "S3Uri", at="CheckpointConfig")),
     )
 
