@@ -95,3 +95,16 @@ def test_arguments_of_another_shape_are_refused(run, processing, change) -> None
     made, parsed, _, _ = run(step)
     with pytest.raises((DefinitionError, Unsupported), match="step 'S'"):
         plan_job(made, parsed, "job")
+
+
+def test_a_message_that_is_no_unicode_is_recorded(run, store) -> None:
+    step = {"Name": "S", "Type": "Fail", "Arguments": {"ErrorMessage": "\ud800 bad"}}
+    made, step, _, _ = run(step)
+    assert run_step(made, step).status == "Failed"
+    assert store.state.step("e", "S")["failure"] == "\\ud800 bad"
+
+
+def test_a_variable_that_no_process_can_have_is_refused(run, processing) -> None:
+    made, step, _, _ = run(processing("S", "s3://b/code/", environment={"A": "x" * 200_000}))
+    with pytest.raises(DefinitionError, match="too long"):
+        plan_job(made, step, "job")

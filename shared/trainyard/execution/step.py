@@ -70,7 +70,7 @@ def run_step(run: Run, step: Step) -> StepEnd:
     try:
         end = _RUNNERS[step.type](run, step)
     except UserError as error:
-        end = StepEnd(status="Failed", failure=str(error))
+        end = StepEnd(status="Failed", failure=_storable(str(error)))
     run.store.state.update_step(
         run.execution_id,
         step.name,
@@ -94,6 +94,11 @@ def run_step(run: Run, step: Step) -> StepEnd:
         )
     )
     return end
+
+
+def _storable(text: str) -> str:
+    """Text that the database takes: a JSON string may hold half a surrogate pair."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def plan_job(run: Run, step: Step, job: str, *, results: bool = True) -> tuple[dict[str, Any], JobRequest]:
@@ -168,7 +173,7 @@ def _run_condition(run: Run, step: Step) -> StepEnd:
 
 
 def _run_fail(run: Run, step: Step) -> StepEnd:
-    message = str(expressions.resolve(step.arguments.get("ErrorMessage", ""), run.scope()))
+    message = _storable(str(expressions.resolve(step.arguments.get("ErrorMessage", ""), run.scope())))
     return StepEnd(status="Failed", failure=message, metadata={"Fail": {"ErrorMessage": message}})
 
 

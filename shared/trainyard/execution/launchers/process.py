@@ -96,7 +96,7 @@ class Sandboxes:
             if not refusal:
                 return started
             started.reap()
-            self._isolate, self._refusal = False, refusal
+            self._refusal, self._isolate = refusal, False
         if self._refusal:  # every log says so: people read that of the step that failed
             _note(host, self._refusal)
         _do_without_mounts(host, mounts)

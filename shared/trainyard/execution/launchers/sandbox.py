@@ -26,7 +26,7 @@ _NEWNS, _NEWUTS, _NEWUSER, _NEWPID = 0x20000, 0x4000000, 0x10000000, 0x20000000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 _NOATIME, _NODIRATIME, _RELATIME = 1024, 2048, 1 << 21
 Spec = dict[str, Any]
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_CAPBSET_DROP, _CAP_SYS_ADMIN = 1, 36, 24, 21
 # statvfs flags are not the mount flags of the same name
 _KEPT = {os.ST_NOSUID: _NOSUID, os.ST_NODEV: _NODEV, os.ST_NOEXEC: _NOEXEC, os.ST_NOATIME: _NOATIME,
          os.ST_NODIRATIME: _NODIRATIME, os.ST_RELATIME: _RELATIME} if sys.platform == "linux" else {}  # fmt: skip
@@ -106,6 +106,8 @@ def _start_job(spec: Spec) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        if spec["isolate"]:  # or a job of root could mount its inputs anew, writable
+            _libc().prctl(_PR_CAPBSET_DROP, _CAP_SYS_ADMIN)
         try:
             os.chdir(spec["cwd"] if Path(spec["cwd"]).is_dir() else "/")
             os.execvpe(spec["command"][0], spec["command"], os.environ)

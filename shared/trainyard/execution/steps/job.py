@@ -12,6 +12,7 @@ from trainyard.execution.request import Ended, JobRequest
 from trainyard.execution.s3 import parse_uri
 
 _MOST_HOSTS = 32
+_LONGEST_VARIABLE = 131_072  # bytes; MAX_ARG_STRLEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,8 @@ def environment(step: str, arguments: Mapping[str, Any]) -> dict[str, str]:
     for name, value in variables.items():
         if not name or "=" in name or "\0" in name + value:
             raise DefinitionError(f"step {step!r}: Environment[{name!r}] cannot be an environment variable")
+        if len(f"{name}={value}".encode()) >= _LONGEST_VARIABLE:
+            raise DefinitionError(f"step {step!r}: Environment[{name!r}] is too long; Linux takes 128 KiB")
     return variables
 
 
