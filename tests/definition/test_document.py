@@ -134,3 +134,17 @@ def test_a_hundred_steps_are_read_and_ordered_at_once():
         seconds.append(time.perf_counter() - start)
     assert sequence == tuple(f"S{index}" for index in range(100))
     assert min(seconds) < 0.05
+
+
+@pytest.mark.parametrize(("depth", "refused"), [(190, False), (210, True), (5_000, True)])
+def test_nesting_has_an_end(depth, refused):
+    deep = "[" * depth + "]" * depth
+    text = (
+        '{"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}],'
+        f' "Metadata": {{"deep": {deep}}}}}'
+    )
+    if refused:
+        with pytest.raises(DefinitionError, match="nested too deeply"):
+            parse(text)
+    else:
+        parse(text)

@@ -18,6 +18,7 @@ from trainyard.errors import DefinitionError
 
 VERSION = "2020-12-01"
 KEYS = ("Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps")
+DEEPEST = 200
 MLFLOW_KEYS = ("MlflowResourceArn", "MlflowExperimentName")
 
 
@@ -69,7 +70,24 @@ def _load(raw: dict[str, Any] | str) -> dict[str, Any]:
         raise DefinitionError(f"the pipeline definition is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise DefinitionError(f"the pipeline definition must be {OBJECT}, not {kind_of(content)}")
+    _check_depth(content)
     return content
+
+
+def _check_depth(content: Any) -> None:
+    """Whoever walks a definition recursively, here or later, must get to its end."""
+    level = [content]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+    if level:
+        raise DefinitionError(
+            f"the pipeline definition is nested too deeply; at most {DEEPEST} levels are read"
+        )
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
