@@ -1,7 +1,10 @@
 """Compile a family's pipeline module into the JSON that ``create_pipeline`` takes, without AWS.
 
-    PYTHONPATH=shared python -m pipelines.compile FAMILY > definition.json
+    PYTHONPATH=shared python -m pipelines.compile FAMILY [--images images.json] > definition.json
 
+With ``--images``, or where the repository's root has an ``images.json``, the jobs run the image that a
+build has published, by its digest; without, the newest one that was built on this machine (the parameter
+``ImageUri`` has it as its default, and can be given at each run).
 ``TRAINYARD_ROLE_ARN`` is the role that the jobs take on AWS; without it they name a role that need not exist,
 which is enough for runs on one's own machine. Apart from that the result depends on the repository and the
 SDK alone, not on credentials, on ``~/.aws`` or on the SDK's configuration files.
@@ -9,6 +12,7 @@ SDK alone, not on credentials, on ``~/.aws`` or on the SDK's configuration files
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import importlib
@@ -26,10 +30,12 @@ from typing import Any
 from trainyard import families
 from trainyard.errors import DefinitionError, SetupError, UserError
 from trainyard.families import Family
+from trainyard.images import published
 
 PIPELINES = Path(__file__).parent
 REGION = "us-east-1"
 BUCKET = "trainyard-local"
+IMAGE_PARAMETER = "ImageUri"
 ROLE_VARIABLE = "TRAINYARD_ROLE_ARN"
 LOCAL_ROLE = "arn:aws:iam::000000000000:role/trainyard"
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
@@ -72,13 +78,40 @@ def cached_definition(family: Family, cache_folder: Path) -> dict[str, Any]:
     return document
 
 
+def with_image(document: dict[str, Any], image: str) -> dict[str, Any]:
+    """The definition with this image as the default of its parameter ``ImageUri``.
+
+    Raises DefinitionError where it has no such parameter.
+    """
+    names = [parameter["Name"] for parameter in document["Parameters"]]
+    if IMAGE_PARAMETER not in names:
+        raise DefinitionError(
+            f"the pipeline has no parameter {IMAGE_PARAMETER} that could name {image}; it has: {', '.join(names)}"
+        )
+    parameters = [
+        one | {"DefaultValue": image} if one["Name"] == IMAGE_PARAMETER else one
+        for one in document["Parameters"]
+    ]
+    return document | {"Parameters": parameters}
+
+
+def published_in(root: Path) -> list[Path]:
+    """The list of images that the repository itself keeps, if it does."""
+    return [file for file in (root / "images.json",) if file.exists()]
+
+
 def main(argv: list[str] | None = None) -> int:
-    arguments = sys.argv[1:] if argv is None else argv
-    if len(arguments) != 1:
-        print("usage: python -m pipelines.compile FAMILY", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m pipelines.compile", description=__doc__)
+    parser.add_argument("family", metavar="FAMILY")
+    parser.add_argument("--images", metavar="FILE", type=Path, action="append", default=[])
+    args = parser.parse_args(argv)
+    root = families.repository_root()
     try:
-        document = definition(families.find_family(families.repository_root(), arguments[0]))
+        family = families.find_family(root, args.family)
+        files = args.images or published_in(root)
+        image = published.image_of(family, published.read(files)) if files else ""
+        document = definition(family)
+        document = with_image(document, image) if image else document
     except UserError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -173,7 +206,7 @@ def _digest(family: Family) -> str:
     reader = Path(families.__file__).parent
     files = [
         *sorted(PIPELINES.glob("*.py")),
-        *(reader / name for name in ("families.py", "images.py", "manifest.py", "readers.py")),
+        *(reader / name for name in ("families.py", "images/names.py", "manifest.py", "readers.py")),
         family.folder / "family.toml",
     ]
     try:

@@ -21,7 +21,7 @@ from sagemaker.serve import ModelBuilder
 from sagemaker.train import ModelTrainer
 
 from trainyard.families import Family
-from trainyard.images import image_name
+from trainyard.images.names import local_image
 
 PROCESSING = "/opt/ml/processing"
 CACHE = CacheConfig(enable_caching=True, expire_after="P30D")
@@ -60,7 +60,7 @@ def build(family: Family, session: PipelineSession) -> Pipeline:
 def _parameters(family: Family, session: PipelineSession) -> Parameters:
     decisions = ["PendingManualApproval", "Approved", "Rejected"]
     parameters = [
-        ParameterString("ImageUri", image_name(family)),
+        ParameterString("ImageUri", local_image(family)),
         ParameterString("InputDataUri"),
         ParameterString("OutputDataUri", f"s3://{session.default_bucket()}/{family.name}"),
         *_preprocessing().values(),

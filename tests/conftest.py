@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from trainyard import families
+from trainyard.errors import DockerError, UserError
 from trainyard.execution.environments import Environments
 from trainyard.execution.executor import Executor
 from trainyard.execution.launchers import process
 from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.store import Store, default_home
 from trainyard.execution.targets import Target, Targets
+from trainyard.images.engine import Engine, find_engine
+from trainyard.images.remote import ImageRegistry
 
 ROOT = families.repository_root()
 
@@ -83,6 +90,30 @@ def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.skip(reason)
 
 
+def without_docker(reason: str) -> NoReturn:
+    if os.environ.get("TRAINYARD_TEST_DOCKER") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """A Docker Engine that builds."""
+    try:
+        return find_engine(building=True)
+    except DockerError as error:
+        without_docker(str(error))
+
+
+@pytest.fixture(scope="session")
+def base_image(engine: Engine) -> str:
+    """An image with Python and a shell to build small images from."""
+    reference = os.environ.get("TRAINYARD_TEST_BASE_IMAGE", "")
+    if not reference or engine.image(reference) is None:
+        without_docker(f"TRAINYARD_TEST_BASE_IMAGE={reference} is no image with Python that the engine has")
+    return reference
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
@@ -111,3 +142,46 @@ def put_script(store: Store) -> Callable[[str, str], str]:
         return f"s3://bucket/code/{name}/"
 
     return put
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageRegistry]:
+    """An empty image registry on a loopback port."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        without_docker("there is no docker-registry (Debian's package) on PATH")
+    folder = tmp_path_factory.mktemp("registry")
+    address = f"localhost:{free_port()}"
+    config = {
+        "version": "0.1",
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
+        "http": {"addr": address.replace("localhost", "127.0.0.1")},
+    }
+    (folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
+    try:
+        found = ImageRegistry(address)
+        wait_until(lambda: found.tags("none") == [])
+        yield found
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Poll until it holds; errors of ours count as no while there is time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with suppress(UserError):
+            if condition():
+                return
+        assert time.monotonic() < deadline, "it did not come to be in time"
+        time.sleep(0.05)

@@ -25,7 +25,24 @@ TABLE = {
     "trainyard.readers": (set(), set(), set()),
     "trainyard.manifest": ({"trainyard.readers"}, set(), set()),
     "trainyard.families": ({"trainyard.manifest", "trainyard.readers", "trainyard.errors"}, set(), set()),
-    "trainyard.images": ({"trainyard.families", "trainyard.errors"}, set(), set()),
+    "trainyard.images": (
+        {"trainyard.images", "trainyard.families", "trainyard.errors", "trainyard.readers"},
+        set(),
+        set(),
+    ),
+    "trainyard.preflight": (
+        {
+            "trainyard.preflight",
+            "trainyard.execution",
+            "trainyard.definition",
+            "trainyard.images",
+            "trainyard.families",
+            "trainyard.errors",
+            "trainyard.in_image.opt_ml",
+        },
+        set(),
+        set(),
+    ),
     "trainyard.definition": ({"trainyard.definition", "trainyard.errors"}, set(), set()),
     "trainyard.registry": ({"trainyard.registry", "trainyard.errors"}, set(), set()),
     "trainyard.execution": (
@@ -43,9 +60,17 @@ TABLE = {
         set(),
     ),
     "ci": (
-        {"ci", "trainyard.families", "trainyard.images", "trainyard.errors", "trainyard.execution.launchers"},
-        set(),
-        set(),
+        {
+            "ci",
+            "trainyard.families",
+            "trainyard.images",
+            "trainyard.preflight",
+            "trainyard.errors",
+            "trainyard.readers",
+            "trainyard.cli.setup",
+        },
+        {"yaml"},
+        {"boto3", "botocore"},
     ),
     "trainyard.cli": ({"trainyard", "pipelines"}, set(), {"rich", "pytest"}),
 }
@@ -134,7 +159,12 @@ def test_every_import_goes_in_an_allowed_direction():
         ("trainyard.cli.run", "pipelines.compile", True, True),
         ("pipelines.prophet", "sagemaker.core", False, True),
         ("pipelines.prophet", "trainyard.execution", True, False),
-        ("trainyard.images", "trainyard.families_of_others", False, False),
+        ("trainyard.images.plan", "trainyard.families_of_others", False, False),
+        ("trainyard.images.build", "trainyard.execution", True, False),
+        ("trainyard.preflight.training", "trainyard.execution.jobs", False, True),
+        ("trainyard.execution.jobs", "trainyard.preflight", True, False),
+        ("ci.release", "trainyard.cli.main", True, False),
+        ("ci.ecr", "boto3", False, False),
     ],
 )
 def test_the_table_is_read_as_it_is_meant(module, name, lazy, allowed):

@@ -8,6 +8,7 @@
     ├── Unsupported               13  the definition asks for what cannot run here
     ├── ParameterError            14  a pipeline parameter: unknown, missing, wrong type or not in its enum
     ├── ExpressionError           15  a reference has no value at run time
+    ├── BuildspecError            16  buildspec.yml is malformed
     ├── SetupError                20  an environment could not be prepared
     ├── StoreError                21  the store: a bad URI or key, a missing object
     ├── DiskFull                  22  no space left where the store lives
@@ -15,7 +16,11 @@
     ├── DataError                 24  input data given on the command line
     ├── RegistryError             25  a model package cannot be changed as asked
     ├── EndpointError             26  serving: port in use, start-up failed, request refused
+    ├── DockerError               27  Docker Engine is absent, or refuses what it was asked
+    ├── ImageError                28  an image could not be built
+    ├── ImageRegistryError        29  an image registry: not reached, no access, a manifest that SageMaker refuses
     ├── ExecutionFailed           30  the execution ended as Failed
+    ├── CheckFailed               31  an image breaks the container contract
     └── ExecutionStopped         130  the execution was stopped (Ctrl-C)
 
 A message says the bad value, where it was, what was possible and what to do.
@@ -58,6 +63,10 @@ class ExpressionError(UserError):
     exit_code = 15
 
 
+class BuildspecError(UserError):
+    exit_code = 16
+
+
 class SetupError(UserError):
     exit_code = 20
 
@@ -86,8 +95,24 @@ class EndpointError(UserError):
     exit_code = 26
 
 
+class DockerError(UserError):
+    exit_code = 27
+
+
+class ImageError(UserError):
+    exit_code = 28
+
+
+class ImageRegistryError(UserError):
+    exit_code = 29
+
+
 class ExecutionFailed(UserError):
     exit_code = 30
+
+
+class CheckFailed(UserError):
+    exit_code = 31
 
 
 class ExecutionStopped(UserError):

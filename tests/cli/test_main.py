@@ -44,6 +44,21 @@ def fail(error: BaseException) -> int:
     raise error
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_end_a_command_let_it_put_things_away(number):
+    code = (
+        "import os, sys\nfrom trainyard.cli import main\n"
+        "main._run = lambda *given: os.kill(os.getpid(), int(sys.argv[1]))\nraise SystemExit(main.main([]))"
+    )
+    command = [sys.executable, "-c", code, str(int(number))]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "shared")}
+    ended = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "trainyard: interrupted\n")
+    command = ["nohup", *command]
+    ended = subprocess.run(command, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert ended.returncode == (0 if number == signal.SIGHUP else 130)
+
+
 @pytest.mark.parametrize(
     ("run", "code", "message"),
     [
@@ -163,3 +178,9 @@ def test_the_json_of_a_light_command_is_all_of_its_output():
     ended = trainyard("families", "--json")
     assert json.loads(ended.stdout)
     assert ended.stderr == ""
+
+
+def test_names_of_files_that_are_no_text_can_be_printed(capsys, monkeypatch):
+    monkeypatch.setattr("trainyard.cli.families.run", lambda args: print("caf\udce9.py") or 0)
+    assert cli.main(["families"]) == 0
+    assert capsys.readouterr().out == "caf\\udce9.py\n"

@@ -34,7 +34,7 @@ def test_a_family_is_made_of_new_files_with_its_name_in_them(tmp_path):
     assert (family.name, family.owner, family.description) == ("tiny-line", "@acme/ml", 'A "tiny" line.')
     assert (tmp_path / "tests" / "containers" / "tiny-line" / "test_tiny_line.py").exists()
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 15
+    assert len(files) == 16
     assert not [path for path in files if path.suffix == ".tmpl" or "{{name}}" in path.read_text()]
     assert not [path for path in contents(tmp_path) if ".new-family" in path]
 

@@ -42,6 +42,34 @@ def test_dry_run_prints_the_jobs_and_runs_none(cli, definition) -> None:
     assert json.loads(cli("executions", "--json").out) == []
 
 
+def test_a_definition_runs_in_an_image_and_goes_on_in_it(cli, definition, base_image: str) -> None:
+    *definition, _ = definition
+    shown = cli("run", *definition, f"image=docker:{base_image}", "--dry-run")
+    assert f"runs as: docker:{base_image}" in shown.out
+    failed = cli("run", *definition, f"image=docker:{base_image}", "--set", "Word=bad")
+    assert failed.code == 30 and "AlgorithmError: it is bad, exit code: 3" in failed.err
+    again = cli("run", "--resume", "last")
+    assert again.code == 30 and "AlgorithmError: it is bad, exit code: 3" in again.err
+    good = cli("run", *definition, f"image=docker:{base_image}", "--json")
+    assert json.loads(good.out)["PropertyFiles"] == {"Numbers": {"size.mean": 2.5}}
+    again = cli("run", *definition, f"image=docker:{base_image}")
+    assert "from the cache" in again.out
+
+
+def test_with_docker_images_are_what_they_are_called(cli, definition) -> None:
+    without_map = definition[:2]
+    assert "runs as: docker:image" in cli("run", *without_map, "--with", "docker", "--dry-run").out
+    refused = cli("run", *without_map, "--with", "venv", "--dry-run")
+    assert refused.code == 13 and "--map image=TARGET" in refused.err
+
+
+def test_an_image_that_is_not_there_starts_nothing(cli, definition, engine) -> None:
+    *definition, _ = definition
+    refused = cli("run", *definition, "image=docker:localhost:1/x")
+    assert refused.code == 27 and "'localhost:1/x' is not on this machine and cannot be pulled" in refused.err
+    assert json.loads(cli("executions", "--json").out) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "fragment"),
     [
@@ -49,6 +77,7 @@ def test_dry_run_prints_the_jobs_and_runs_none(cli, definition) -> None:
         (["FAMILY", "--resume", "last"], 2, "say what to run, one of"),
         (["--resume", "last", "--dry-run"], 2, "--dry-run has no place with it"),
         (["--resume", "last", "--set", "A=1"], 2, "--set has no place with it"),
+        (["--resume", "last", "--with", "docker"], 2, "--with has no place with it"),
         (["--resume", "nobody"], 23, "no execution 'nobody'"),
         (["--definition", "/no/such.json"], 2, "cannot be read"),
         (["nobody"], 11, "no family 'nobody'"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
+import tarfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -14,12 +16,19 @@ from typing import Any
 import pytest
 
 from pipelines import compile as compiler
+from tests.conftest import without_docker
+from trainyard.definition import document as documents
+from trainyard.errors import DockerError, ImageError
 from trainyard.execution.data import example_data
 from trainyard.execution.deployment import Deployment
 from trainyard.execution.environments import Environments
 from trainyard.execution.executor import Executor, Finished
+from trainyard.execution.images import Images
+from trainyard.execution.launchers.by_target import ByTarget
+from trainyard.execution.launchers.docker import DockerLauncher
 from trainyard.execution.launchers.process import Sandboxes
 from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.s3 import parse_uri
 from trainyard.execution.store import Store, default_home
 from trainyard.execution.targets import Targets
 from trainyard.families import Family, find_families, repository_root
@@ -28,7 +37,7 @@ from trainyard.in_image.metrics import format_metric
 ROOT = repository_root()
 FAMILIES = find_families(ROOT)
 # the second one is what happens where the kernel has no namespaces for us
-LAUNCHERS = {"venv": True, "venv-without-namespaces": False}
+LAUNCHERS = ("venv", "venv-without-namespaces", "docker")
 TOLERANCE = 0.05
 
 
@@ -44,24 +53,41 @@ class Trained:
     finished: Finished
 
 
+@pytest.fixture(scope="session")
+def train(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """A function that runs a family's pipeline with a launcher, once."""
+
+    @functools.cache
+    def run(name: str, launcher: str) -> Trained:
+        family, isolate = FAMILIES[name], launcher != "venv-without-namespaces"
+        store = Store(tmp_path_factory.mktemp(f"{name}-{launcher}"))
+        environments, images = Environments(default_home() / "venvs"), Images(ROOT)
+        if launcher == "docker":
+            request.getfixturevalue("engine")
+            try:
+                images.ensure(images.reference(family))
+            except (DockerError, ImageError) as error:
+                without_docker(str(error))
+        targets = Targets({}, FAMILIES, ROOT, images, as_images=launcher == "docker")
+        in_venvs = VenvLauncher(environments, FAMILIES, isolate=isolate)
+        executor = Executor(
+            store, ByTarget({"family": in_venvs, "docker": DockerLauncher(images, store.home)}), targets
+        )
+        definition = compiler.cached_definition(family, default_home() / "compiled")
+        data = example_data(store, family, environments.python(family))
+        example = {key: str(value) for key, value in family.example.parameters.items()}
+        parameters = {"InputDataUri": data, **example}
+        finished = executor.start(definition, name, parameters)
+        sandboxes = Sandboxes(environments, FAMILIES, isolate=isolate)
+        return Trained(family, store, executor, targets, sandboxes, definition, parameters, finished)
+
+    return run
+
+
 @pytest.fixture(scope="module", params=[(name, launcher) for launcher in LAUNCHERS for name in FAMILIES],
                 ids=lambda pair: f"{pair[0]}-{pair[1]}")  # fmt: skip
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    name, launcher = request.param
-    family, isolate = FAMILIES[name], LAUNCHERS[launcher]
-    store = Store(tmp_path_factory.mktemp(f"{name}-{launcher}"))
-    environments = Environments(default_home() / "venvs")
-    targets = Targets({}, FAMILIES, ROOT)
-    executor = Executor(store, VenvLauncher(environments, FAMILIES, isolate=isolate), targets)
-    definition = compiler.cached_definition(family, default_home() / "compiled")
-    data = example_data(store, family, environments.python(family))
-    parameters = {
-        "InputDataUri": data,
-        **{key: str(value) for key, value in family.example.parameters.items()},
-    }
-    finished = executor.start(definition, name, parameters)
-    sandboxes = Sandboxes(environments, FAMILIES, isolate=isolate)
-    return Trained(family, store, executor, targets, sandboxes, definition, parameters, finished)
+def trained(request: pytest.FixtureRequest, train) -> Trained:
+    return train(*request.param)
 
 
 def packages(trained: Trained) -> list[dict[str, Any]]:
@@ -89,6 +115,35 @@ def test_a_second_run_takes_every_job_from_the_cache(trained: Trained) -> None:
     rows = trained.store.state.steps(again.execution)
     jobs = [row for row in rows if row["kind"] in {"Processing", "Training"}]
     assert {row["name"]: row["cache_note"] for row in jobs if not row["cache_source"]} == {}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_an_image_gives_what_its_environment_gives(train, name: str) -> None:
+    """To the last bit: the same locked packages on the same machine."""
+    with_venv, with_docker = results(train(name, "venv")), results(train(name, "docker"))
+    assert with_venv["Evaluation"] and with_venv["Model"]
+    assert with_docker == with_venv
+
+
+def results(trained: Trained) -> dict[str, Any]:
+    """The property files that conditions judge by, and the files of the models."""
+    rows = trained.store.state.steps(trained.finished.execution)
+    outputs = {row["name"]: row["outputs"] or {} for row in rows}
+    evaluation, models = {}, {}
+    for step in documents.parse(trained.definition).all_steps():
+        for uri in outputs.get(step.name, {}):
+            path = trained.store.objects.path(parse_uri(uri))
+            if uri.rpartition("/")[2] in {Path(file.file_path).name for file in step.property_files}:
+                evaluation[step.name] = json.loads(path.read_text())
+            elif step.type == "Training" and "/output/model" in uri:
+                models |= contents(path) if path.name == "model.tar.gz" else {path.name: path.read_bytes()}
+    return {"Evaluation": evaluation, "Model": models}
+
+
+def contents(archive: Path) -> dict[str, bytes]:
+    with tarfile.open(archive) as tar:
+        files = {member.name: tar.extractfile(member) for member in tar}
+        return {name: file.read() for name, file in files.items() if file}
 
 
 @pytest.fixture(scope="module")

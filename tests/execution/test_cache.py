@@ -44,6 +44,7 @@ def test_places_names_and_machines_do_not_matter(key) -> None:
     ("changes", "field"),
     [
         ({"command": ("python", "b.py")}, "arguments[1]"),
+        ({"arguments_only": True}, "entry point"),
         ({"environment": {"A": "2"}}, "environment.A"),
         ({"environment": {}}, "environment.A"),
         ({"config": {"input/config/hyperparameters.json": {"depth": "4"}}}, "hyperparameters.depth"),

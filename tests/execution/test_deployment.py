@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from trainyard import families
 from trainyard.errors import EndpointError, Unsupported
 from trainyard.execution.deployment import LOCAL, Deployment, address
 from trainyard.execution.launchers.process import Sandboxes
@@ -33,11 +36,15 @@ def deploy(store, plain_venv: Path, environments, root: Path, namespaces):
     serve = plain_venv / "bin" / "serve"
     serve.write_text(SERVE)
     serve.chmod(0o755)
-    targets = Targets({"image": Target("venv", str(plain_venv))}, {}, root)
+    tinymms = families.load(root / "tests" / "fixtures" / "families" / "tinymms")
+    mapped = {"image": Target("venv", str(plain_venv)), "tinymms": Target("family", "tinymms")}
+    targets = Targets(mapped, {"tinymms": tinymms}, root)
 
     def make(container: dict, name: str = "e", port: int = 0) -> Deployment:
         package = {"ModelPackageArn": "arn:x/g/1", "InferenceSpecification": {"Containers": [container]}}
-        return Deployment(store, Sandboxes(environments, {}), targets, package, name=name, port=port)
+        return Deployment(
+            store, Sandboxes(environments, targets.families), targets, package, name=name, port=port
+        )
 
     yield make
     serve.unlink()
@@ -105,3 +112,29 @@ def test_names_cannot_leave_the_folder(store, deploy) -> None:
     (store.home / "endpoints").mkdir()
     (store.home / "endpoints" / "e.json").write_text(json.dumps({"url": "http://127.0.0.1:1"}))
     assert address(store, "e") == ""
+
+
+def test_a_family_is_served_by_the_server_that_it_names(deploy, store, tmp_path: Path) -> None:
+    if not shutil.which("java"):
+        pytest.skip("multi-model-server needs Java, and there is no java on PATH")
+    write_archive(tmp_path / "m.tar.gz", {"model.json": b'{"mean": 5.0}'})
+    store.objects.put(tmp_path / "m.tar.gz", parse_uri("s3://b/model.tar.gz"))
+    deployment = deploy({"Image": "tinymms", "ModelDataUrl": "s3://b/model.tar.gz"})
+    with deployment.endpoint as endpoint:
+        request = urllib.request.Request(f"{endpoint.url}/invocations", b'{"above": 2}')
+        request.add_header("Content-Type", "application/json")
+        with LOCAL.open(request) as answer:
+            assert json.load(answer) == {"prediction": 7.0}
+        request.data = b"{}"
+        with pytest.raises(urllib.error.HTTPError) as refused, LOCAL.open(request):
+            pass
+        assert refused.value.code == 400
+    deployment.remove()
+
+
+def test_multi_model_server_needs_java(deploy, store, tmp_path: Path, monkeypatch) -> None:
+    write_archive(tmp_path / "m.tar.gz", {"model.json": b"{}"})
+    store.objects.put(tmp_path / "m.tar.gz", parse_uri("s3://b/model.tar.gz"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unsupported, match="family tinymms is served by multi-model-server, which needs Java"):
+        deploy({"Image": "tinymms", "ModelDataUrl": "s3://b/model.tar.gz"})

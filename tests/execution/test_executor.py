@@ -8,7 +8,10 @@ import pytest
 
 from trainyard.errors import DefinitionError, NotFound, ParameterError, StoreError, Unsupported
 from trainyard.execution import events
+from trainyard.execution.executor import Executor
+from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.s3 import parse_uri
+from trainyard.execution.targets import Target, Targets
 
 COPY = """
 import pathlib, sys
@@ -263,6 +266,22 @@ def test_resume_goes_on_after_a_failure(
     assert [uri.rpartition("/")[2] for uri in row["outputs"]] == ["model.tar.gz"]
     with pytest.raises(StoreError, match="nothing to resume"):
         make_executor().resume(finished.execution)
+
+
+def test_resume_goes_on_in_images_if_it_began_so(
+    store, plain_venv, environments, put_script, processing, definition, namespaces, root
+) -> None:
+    step = definition(processing("Fail", put_script("fail", "raise SystemExit(1)")))
+
+    def make(**options) -> tuple[Executor, Targets]:
+        targets = Targets({"image": Target("venv", str(plain_venv))}, {}, root, **options)
+        return Executor(store, VenvLauncher(environments, {}), targets), targets
+
+    for as_images in (True, False):
+        finished = make(as_images=as_images)[0].start(step, "p", {})
+        executor, targets = make(as_images=not as_images)
+        executor.resume(finished.execution)
+        assert targets.as_images == as_images
 
 
 def test_stop_ends_as_stopped_and_can_be_resumed(

@@ -80,6 +80,11 @@ def test_of_several_hosts_the_failed_one_is_named(store) -> None:
     assert outcome.failure == "AlgorithmError: no message, exit code: 2 on algo-2"
 
 
+def test_the_one_that_failed_first_is_named_not_one_that_was_stopped_for_it(store) -> None:
+    outcome = run(store, launcher(Ended(exit_codes=(143, 2, 137), first=1)), host_count=3)
+    assert outcome.failure == "AlgorithmError: no message, exit code: 2 on algo-2"
+
+
 def test_a_processing_job_has_an_exit_message(store) -> None:
     outcome = run(store, launcher(Ended(exit_codes=(0,)), message="ü" * 2000), kind="Processing")
     assert outcome.message == "ü" * 512

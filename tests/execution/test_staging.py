@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from trainyard.errors import StoreError
 from trainyard.execution.request import Channel, Checkpoint, JobRequest
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.staging import shard, stage
+from trainyard.execution.staging import resource_config, shard, stage
 from trainyard.execution.store import Store
 from trainyard.execution.targets import Target
 
@@ -92,6 +93,17 @@ def test_configuration_files_are_as_sagemaker_writes_them(store: Store, tmp_path
     assert resources["hosts"] == ["algo-1", "algo-2"]
     assert resources["instance_groups"][0]["hosts"] == ["algo-1", "algo-2"]
     assert json.loads((second.ml / "input/config/hyperparameters.json").read_text()) == {"a": "1"}
+
+
+def test_processing_jobs_have_a_folder_of_their_own_without_any_channel(store: Store, tmp_path: Path) -> None:
+    [host] = stage(store.objects, request(kind="Processing"), tmp_path)
+    assert (host.ml / "processing").is_dir()
+
+
+@pytest.mark.parametrize(("kind", "card"), [("venv", "lo"), ("docker", "eth0")])
+def test_hosts_talk_over_the_network_that_they_have(kind, card: str) -> None:
+    job = replace(request(), target=Target(kind, "x"))
+    assert resource_config(job, "algo-1")["network_interface_name"] == card
 
 
 def test_checkpoints_are_the_stored_prefix_itself(store: Store, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 from trainyard.errors import Unsupported, UsageError
 from trainyard.execution.targets import Target, Targets, parse_mapping
 from trainyard.families import find_families
+from trainyard.images.engine import Engine
+from trainyard.images.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +19,10 @@ def families(root: Path):
 def test_mappings(families, plain_venv: Path) -> None:
     name = next(iter(families))
     assert parse_mapping(f"a/b:1={name}", families) == ("a/b:1", Target("family", name))
+    assert parse_mapping("a=docker:h:5000/b@sha256:0", families) == (
+        "a",
+        Target("docker", "h:5000/b@sha256:0"),
+    )
     assert parse_mapping(f"a=venv:{plain_venv}", families) == ("a", Target("venv", str(plain_venv)))
 
 
@@ -27,7 +33,8 @@ def test_mappings(families, plain_venv: Path) -> None:
         ("=prophet", UsageError, "write IMAGE_URI=TARGET"),
         ("image=nobody", UsageError, "no such family; there are [a-z]"),
         ("image=venv:/nowhere", UsageError, "/nowhere is not a virtual environment"),
-        ("image=docker:x", Unsupported, "images are not run here yet"),
+        ("image=docker:", UsageError, "'' is no image; write docker:NAME:TAG"),
+        ("image=docker:--privileged", UsageError, "'--privileged' is no image"),
     ],
 )
 def test_bad_mappings_say_what_was_possible(families, text: str, kind, fragment: str) -> None:
@@ -60,3 +67,28 @@ def test_the_digest_of_an_environment_follows_its_packages(families, root: Path,
     assert targets.digest(target) != before
     (packages / "new-1.0.dist-info").rmdir()
     assert targets.digest(target) == before
+
+
+def test_with_images_a_family_is_the_image_of_its_files(families, root: Path) -> None:
+    name, family = next(iter(families.items()))
+    targets = Targets({"theirs": Target("family", name)}, families, root, as_images=True)
+    expected = Target("docker", Recipe.of(family, root).reference)
+    assert targets.of("theirs", "x") == targets.of(f"trainyard/{name}:local", "x") == expected
+    assert str(expected).startswith(f"docker:trainyard/{name}:src-")
+
+
+@pytest.mark.parametrize("image", ["host.example/trainyard/{}@sha256:0", "python:3.11"])
+def test_with_images_any_other_is_itself(families, root: Path, image: str) -> None:
+    image = image.format(next(iter(families)))
+    assert Targets({}, families, root, as_images=True).of(image, "x") == Target("docker", image)
+
+
+def test_what_is_no_image_needs_a_mapping_even_then(families, root: Path) -> None:
+    with pytest.raises(Unsupported, match="nothing here stands for the image '--x'"):
+        Targets({}, families, root, as_images=True).of("--x", "x")
+
+
+def test_the_digest_of_an_image_is_its_id(families, root: Path, engine: Engine, base_image: str) -> None:
+    targets = Targets({}, families, root)
+    found = engine.image(base_image)
+    assert found and targets.digest(Target("docker", base_image)) == found.id.removeprefix("sha256:")

@@ -5,25 +5,31 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from trainyard import families
+
 SHARED = Path(__file__).parents[2] / "shared"
+TINYMMS = Path(__file__).parents[1] / "fixtures" / "families" / "tinymms"
 
 
 class Server:
     """``python -m trainyard.in_image.serve`` on a free port of loopback, with ``base`` as its /opt/ml."""
 
-    def __init__(self, python: Path, base: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, python: Path, base: Path, environment: dict[str, str], arguments: Sequence[str] = ()
+    ) -> None:
         self.base = base
         self.log = base / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(python), "-m", "trainyard.in_image.serve"],
+                [str(python), "-m", "trainyard.in_image.serve", *arguments],
                 env={
                     "PATH": os.environ["PATH"],
                     "PYTHONPATH": str(SHARED),
@@ -62,6 +68,15 @@ class Server:
         return self.process.wait(timeout=30)
 
 
+@pytest.fixture(scope="session")
+def mms_python(environments) -> Path:
+    """The interpreter of an environment with multi-model-server, for tests that need Java as well."""
+    if not shutil.which("java"):
+        pytest.skip("multi-model-server needs Java, and there is no java on PATH")
+    given = os.environ.get("TRAINYARD_TEST_MMS_PYTHON")
+    return Path(given) if given else environments.python(families.load(TINYMMS))
+
+
 @pytest.fixture(scope="module")
 def start_server(
     family_python: Path, tmp_path_factory: pytest.TempPathFactory
@@ -71,9 +86,26 @@ def start_server(
     ``handler`` is the text of inference.py (None: there is none), ``folders`` maps folders below /opt/ml
     to the text of the model.json in them.
     """
+    yield from _starter(family_python, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def start_mms(mms_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """``start_server`` for multi-model-server."""
+    yield from _starter(mms_python, tmp_path_factory, TRAINYARD_SERVER="multi-model-server")
+
+
+def _starter(
+    python: Path, tmp_path_factory: pytest.TempPathFactory, **server: str
+) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(handler: str | None, folders: dict[str, str] | None = None, **environment: str) -> Server:
+    def start(
+        handler: str | None,
+        folders: dict[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        **environment: str,
+    ) -> Server:
         base = tmp_path_factory.mktemp("ml")
         for folder in ("code", "model", "models"):
             (base / folder).mkdir()
@@ -82,9 +114,9 @@ def start_server(
         for folder, text in (folders or {}).items():
             (base / folder).mkdir(parents=True, exist_ok=True)
             (base / folder / "model.json").write_text(text)
-        servers.append(Server(family_python, base, environment))
+        servers.append(Server(python, base, {**server, **environment}, arguments))
         return servers[-1]
 
     yield start
-    for server in servers:
-        server.stop()
+    for server_process in servers:
+        server_process.stop()

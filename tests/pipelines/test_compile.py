@@ -15,9 +15,11 @@ import pytest
 import pipelines
 from pipelines import compile as compiler
 from trainyard.errors import DefinitionError, SetupError
-from trainyard.families import Family, load
+from trainyard.families import Family, find_families, load
+from trainyard.images import published
 
 ROOT = Path(compiler.__file__).parents[1]
+SOME = next(iter(find_families(ROOT)))
 
 MANIFEST = """
 name = "tiny"
@@ -211,10 +213,49 @@ def test_neither_the_import_nor_a_cached_definition_needs_the_sdk(family, compil
     assert output == "{'Compilation': 1}\n\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [([], 2, "usage: python -m pipelines.compile FAMILY"), (["nobody"], 11, "no family 'nobody'")],
-)
-def test_the_command_line_says_what_is_wrong(arguments, code, message, capsys):
-    assert compiler.main(arguments) == code
-    assert message in capsys.readouterr().err
+def test_an_unknown_family_and_a_bad_file_of_images_are_told(capsys, tmp_path):
+    assert compiler.main(["nobody"]) == 11
+    assert "no family 'nobody'" in capsys.readouterr().err
+    assert compiler.main([SOME, "--images", str(tmp_path / "none.json")]) == 24
+    assert "none.json: cannot be read" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        compiler.main([])
+    assert "usage: python -m pipelines.compile" in capsys.readouterr().err
+
+
+def test_a_published_image_becomes_the_default_of_the_pipelines_parameter(family, write_module):
+    write_module(MODULE.format(where='"here"').replace('"Where"', '"ImageUri"'))
+    document = compiler.definition(family)
+    changed = compiler.with_image(document, "there@sha256:0")
+    assert changed["Parameters"] == [{"Name": "ImageUri", "Type": "String", "DefaultValue": "there@sha256:0"}]
+    assert document["Parameters"][0]["DefaultValue"] == "here"
+    assert changed | {"Parameters": 0} == document | {"Parameters": 0}
+
+
+def test_a_pipeline_without_that_parameter_cannot_take_it(family, write_module):
+    write_module(MODULE.format(where='"here"'))
+    with pytest.raises(DefinitionError, match=r"no parameter ImageUri that could name there; it has: Where"):
+        compiler.with_image(compiler.definition(family), "there")
+
+
+def test_a_repository_may_keep_its_images(tmp_path):
+    assert compiler.published_in(tmp_path) == []
+    (tmp_path / "images.json").touch()
+    assert compiler.published_in(tmp_path) == [tmp_path / "images.json"]
+
+
+@pytest.mark.slow
+def test_the_command_line_compiles_with_the_image_of_a_file(tmp_path, capsys, monkeypatch):
+    digest = f"sha256:{'0' * 64}"
+    image = published.PublishedImage(
+        family=SOME, image=f"registry/trainyard/{SOME}@{digest}", digest=digest,
+        tag=f"src-{'0' * 16}", source_digest="0" * 64, git_revision="unknown", base=f"base@{digest}",
+        lock_digest=digest, sbom_digest=digest,
+    )  # fmt: skip
+    (tmp_path / "images.json").write_text(published.to_json([image]))
+    assert compiler.main([SOME, "--images", str(tmp_path / "images.json")]) == 0
+    parameters = json.loads(capsys.readouterr().out)["Parameters"]
+    assert {one["Name"]: one.get("DefaultValue") for one in parameters}["ImageUri"] == image.image
+    monkeypatch.setattr(compiler, "published_in", lambda root: [tmp_path / "images.json"])
+    assert compiler.main([SOME]) == 0
+    assert json.loads(capsys.readouterr().out)["Parameters"] == parameters

@@ -22,7 +22,7 @@ from trainyard.definition import document as definition_document
 from trainyard.definition.runnable import check_runnable
 from trainyard.execution.steps import RULES
 from trainyard.families import find_family, repository_root
-from trainyard.images import image_files
+from trainyard.images.files import image_files
 
 ROOT = repository_root()
 GOLDEN = {file.stem: file for file in (ROOT / "tests" / "pipelines" / "golden").glob("*.json")}

@@ -91,7 +91,7 @@ def test_every_parameter_is_used_and_every_reference_is_declared(document, steps
 def test_the_parameters_of_a_run(document):
     parameters = {one["Name"]: (one["Type"], one.get("DefaultValue")) for one in document["Parameters"]}
     expected = {
-        "ImageUri": ("String", "trainyard/prophet"),
+        "ImageUri": ("String", "trainyard/prophet:local"),
         "InputDataUri": ("String", None),
         "OutputDataUri": ("String", "s3://trainyard-local/prophet"),
         "CustomerColumn": ("String", "customer_id"),

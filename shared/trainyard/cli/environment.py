@@ -10,7 +10,7 @@ from pathlib import Path
 from trainyard.families import repository_root
 
 # Which locks of requirements/ a command may ask for, and all that must be installed then.
-LOCKS = {"host": ("host",), "test": ("host", "test")}
+LOCKS = {"host": ("host",), "test": ("host", "test"), "ci": ("ci",)}
 
 
 def enter(lock: str, arguments: Sequence[str]) -> None:

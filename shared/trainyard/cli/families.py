@@ -9,7 +9,7 @@ from typing import Any
 
 from trainyard.cli.table import table
 from trainyard.families import Family, find_families, find_family, repository_root
-from trainyard.images import image_name
+from trainyard.images.names import image_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

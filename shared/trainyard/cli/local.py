@@ -7,20 +7,18 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trainyard.definition import document as documents
 from trainyard.errors import ExecutionFailed, ExecutionStopped, UsageError
-from trainyard.execution.environments import Environments
 from trainyard.execution.events import Note, Watcher
-from trainyard.execution.executor import Executor, Finished
-from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.scope import ExecutionScope
 from trainyard.execution.state import Row
 from trainyard.execution.store import Store, describe_execution
 from trainyard.execution.targets import Targets, parse_mapping
 from trainyard.families import Family, find_families, repository_root
+
+if TYPE_CHECKING:
+    from trainyard.execution.executor import Finished
 
 _MOST_NUMBERS = 20
 
@@ -28,17 +26,30 @@ _MOST_NUMBERS = 20
 class Local:
     """One command's view of this machine."""
 
-    def __init__(self, watch: Watcher, mappings: Sequence[str] = ()) -> None:
+    def __init__(self, watch: Watcher, mappings: Sequence[str] = (), launcher: str | None = None) -> None:
+        # here, or `run --help` would wait for them
+        from trainyard.execution.environments import Environments
+        from trainyard.execution.executor import Executor
+        from trainyard.execution.images import Images
+        from trainyard.execution.launchers.by_target import ByTarget
+        from trainyard.execution.launchers.docker import DockerLauncher
+        from trainyard.execution.launchers.venv import VenvLauncher
+
         self.root = repository_root()
         self.families = find_families(self.root)
         self.store = Store()
-        self.environments = Environments(
-            self.store.home / "venvs", say=lambda text: watch(Note(step="", text=text))
-        )
+
+        def say(text: str) -> None:
+            watch(Note(step="", text=text))
+
+        self.environments = Environments(self.store.home / "venvs", say)
         mapped = dict(parse_mapping(text, self.families) for text in mappings)
-        self.targets = Targets(mapped, self.families, self.root)
-        launcher = VenvLauncher(self.environments, self.families)
-        self.executor = Executor(self.store, launcher, self.targets, watch)
+        images = Images(self.root, say)
+        self.targets = Targets(mapped, self.families, self.root, images, as_images=launcher == "docker")
+        in_venvs = VenvLauncher(self.environments, self.families)
+        in_images = DockerLauncher(images, self.store.home)
+        launchers = ByTarget({"family": in_venvs, "venv": in_venvs, "docker": in_images})
+        self.executor = Executor(self.store, launchers, self.targets, watch)
 
     def definition(self, family: Family, watch: Watcher) -> dict[str, Any]:
         from pipelines import compile as compiler
@@ -67,9 +78,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE=TARGET",
         action="append",
         default=[],
-        help="what stands for an image: a family or venv:PATH; may be repeated",
+        help="what stands for an image: a family, venv:PATH or docker:IMAGE; may be repeated",
     )
+    add_with_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON at the end, and progress to stderr")
+
+
+def add_with_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--with",
+        choices=("venv", "docker"),
+        help="what families run in: virtual environments (default), or their images in Docker",
+    )
 
 
 def settings(texts: Sequence[str]) -> dict[str, str]:
@@ -110,6 +130,9 @@ def result(store: Store, execution: str) -> dict[str, Any]:
 
 def _property_files(store: Store, row: Row, steps: Sequence[Row]) -> dict[str, dict[str, float]]:
     """The numbers in the property files of processing steps: what conditions judge by."""
+    from trainyard.definition import document as documents
+    from trainyard.execution.scope import ExecutionScope
+
     document = documents.parse(row["definition"])
     scope = ExecutionScope(
         store=store,
@@ -166,6 +189,8 @@ def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
 
 def read_definition(file: str) -> dict[str, Any]:
     """The JSON of a definition file; raises UsageError."""
+    from trainyard.definition import document as documents
+
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
         document = json.loads(text, object_pairs_hook=documents.unique_keys)

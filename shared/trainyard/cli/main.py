@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, cast
@@ -43,6 +45,8 @@ COMMANDS = {
     "invoke": Command("trainyard.cli.invoke", "send a request to a served model"),
     "s3": Command("trainyard.cli.s3", "list and copy objects of the local S3"),
     "families": Command("trainyard.cli.families", "list families, or show what a family's manifest says"),
+    "build": Command("trainyard.cli.build", "build the families' images, and push them to a registry"),
+    "check": Command("trainyard.cli.check", "check an image against SageMaker's container contract", "host"),
     "new": Command("trainyard.cli.new", "make a new family that already trains and serves"),
     "test": Command(
         "trainyard.cli.test", "run all tests, or those that pytest's arguments choose", "test", True
@@ -56,6 +60,9 @@ def main(argv: Sequence[str] | None = None, enter: Callable[[str, Sequence[str]]
     ``enter`` is called with the command's lock before a command that has one runs.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files are any bytes
+    _heed_signals()
     try:
         code = _run(arguments, enter)
         sys.stdout.flush()
@@ -69,6 +76,13 @@ def main(argv: Sequence[str] | None = None, enter: Callable[[str, Sequence[str]]
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return code
+
+
+def _heed_signals() -> None:
+    """SIGTERM and the terminal's end interrupt a command as Ctrl-C does: it may have things to put away."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores
+            signal.signal(number, signal.default_int_handler)
 
 
 def _run(arguments: list[str], enter: Callable[[str, Sequence[str]], None] | None) -> int:

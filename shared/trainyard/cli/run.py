@@ -13,7 +13,6 @@ from trainyard.cli.progress import watching
 from trainyard.errors import UsageError
 from trainyard.execution.data import example_data, put_data
 from trainyard.execution.events import Note, Watcher
-from trainyard.execution.jobs import printable
 from trainyard.execution.store import DEFAULT_BUCKET
 from trainyard.families import Family, find_family
 
@@ -38,13 +37,15 @@ def run(args: argparse.Namespace) -> int:
     chosen = [name for name in ("family", "definition", "resume") if getattr(args, name)]
     if len(chosen) != 1:
         raise UsageError("say what to run, one of: FAMILY, --definition FILE, --resume EXECUTION")
-    extra = [name for name in ("data", "set", "map", "name", "no_cache", "dry_run") if getattr(args, name)]
+    extra = [
+        name for name in ("data", "set", "map", "with", "name", "no_cache", "dry_run") if getattr(args, name)
+    ]
     if args.resume and extra:
         raise UsageError(
             f"--resume goes on as the execution began; --{extra[0].replace('_', '-')} has no place with it"
         )
     with watching(to_stderr=args.json) as watch:
-        here = local.Local(watch, args.map)
+        here = local.Local(watch, args.map, getattr(args, "with"))
         if args.resume:
             finished = here.executor.resume(args.resume)
         else:
@@ -54,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
             else:
                 finished = here.executor.start(definition, name, parameters, use_cache=not args.no_cache)
     if args.dry_run:
+        from trainyard.execution.jobs import printable
+
         steps = [
             {
                 "step": each.step.name,

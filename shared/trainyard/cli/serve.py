@@ -33,11 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="what stands for the package's image",
     )
+    local.add_with_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the address as JSON when it answers")
 
 
 def run(args: argparse.Namespace) -> int:
-    here = local.Local(Plain(sys.stderr).take, args.map)
+    here = local.Local(Plain(sys.stderr).take, args.map, getattr(args, "with"))
     arn = chosen_package(here.store, args.group, args.package)
     name = args.name or args.group
     sandboxes = Sandboxes(here.environments, here.families)

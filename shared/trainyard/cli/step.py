@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with watching(to_stderr=args.json) as watch:
-        here = local.Local(watch, args.map)
+        here = local.Local(watch, args.map, getattr(args, "with"))
         family = find_family(here.root, args.family)
         definition = here.definition(family, watch)
         parameters = with_data(here, family, local.settings(args.set), args.data, watch)

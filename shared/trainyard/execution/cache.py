@@ -37,6 +37,8 @@ def job_key(request: JobRequest, store: ObjectStore, state: State, target_digest
     """The cache key of a job; reads only those stored files that have changed since they were last read."""
     key = {"image": f"{request.image} ({target_digest[:16]})", "kind": request.kind}
     key |= _flat("arguments", list(request.command))
+    if request.arguments_only:
+        key["entry point"] = "the image's own"
     key |= _flat("environment", dict(request.environment))
     key |= _flat("hyperparameters", request.config.get("input/config/hyperparameters.json", {}))
     for channel in request.channels:

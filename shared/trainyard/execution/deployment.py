@@ -15,12 +15,14 @@ from typing import Any
 from trainyard.errors import EndpointError, Unsupported
 from trainyard.execution.endpoint import Endpoint
 from trainyard.execution.hosting import ModelServer
+from trainyard.execution.launchers.docker_serving import ServingContainer
 from trainyard.execution.launchers.process import Sandboxes
 from trainyard.execution.launchers.serving import ServingProcess
 from trainyard.execution.model_data import ModelPrefix, place_model
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.store import Store
 from trainyard.execution.targets import Targets
+from trainyard.families import Family
 
 # Endpoints are on this machine, whatever proxy the environment names for others.
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -54,11 +56,7 @@ class Deployment:
         data = store.objects.path(parse_uri(_data_uri(container, arn)))
         if not data.exists():
             raise EndpointError(f"model package {arn}: its model data {data} is not in the store any more")
-        if target.kind == "family" and targets.families[target.name].serving.server != "pooled":
-            raise Unsupported(
-                f"family {target.name} is served by {targets.families[target.name].serving.server}, which its image "
-                "brings; without images only the pooled server runs here"
-            )
+        server = _server(targets.families[target.name]) if target.kind == "family" else {}
         self._folder = store.home / "endpoints" / name
         shutil.rmtree(self._folder, ignore_errors=True)  # of one that was killed
         self._record = _record(store, name)
@@ -67,12 +65,13 @@ class Deployment:
         else:
             self.multi_model = data.is_dir() and any(data.glob("*.tar.gz"))
         environment = {key: str(value) for key, value in container.get("Environment", {}).items()}
-        process = ServingProcess(
-            sandboxes,
-            target,
-            self._folder,
-            {"SAGEMAKER_MULTI_MODEL": str(self.multi_model).lower(), **environment},
-        )
+        environment = {"SAGEMAKER_MULTI_MODEL": str(self.multi_model).lower(), **environment}
+        process: ServingProcess | ServingContainer
+        if target.kind == "docker":
+            targets.prepare([target])
+            process = ServingContainer(targets.images.engine, store.home, target, self._folder, environment)
+        else:
+            process = ServingProcess(sandboxes, target, self._folder, {**server, **environment})
         self.server = ModelServer(process, ModelPrefix(data, process.ml) if self.multi_model else None)
         try:
             if not self.multi_model:
@@ -107,6 +106,23 @@ def check_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,62}", name):
         raise EndpointError(f"endpoint name {name!r}: use up to 63 letters, digits and '-'")
     return name
+
+
+def _server(family: Family) -> dict[str, str]:
+    """What a family's image would set, for the server that the family names.
+
+    Raises Unsupported where that is multi-model-server and there is no Java for it.
+    """
+    variables = {"TRAINYARD_SERVER": family.serving.server}
+    if family.serving.server == "multi-model-server":
+        java = shutil.which("java")
+        if java is None:
+            raise Unsupported(
+                f"family {family.name} is served by multi-model-server, which needs Java, and there is no java on "
+                "PATH; install a Java runtime (version 8 to 17), or serve the family from its image"
+            )
+        variables["JAVA_HOME"] = str(Path(java).resolve().parents[1])
+    return variables
 
 
 def _record(store: Store, name: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,9 +81,11 @@ class Executor:
         document = _checked(definition)
         values = resolve_parameters(document, parameters)
         run = self._run(document, pipeline, values, new_execution_id(), use_cache=use_cache and not only)
-        _plan(run)
+        planned = _plan(run)
         sources = _sources(run, only) if only else {}
+        self._prepare(each for each in planned if only in ("", each.step.name))
         options = {
+            "with": "docker" if self._targets.as_images else "venv",
             "map": {image: str(target) for image, target in self._targets.mapped.items()},
             "only": only,
             "cache": run.use_cache,
@@ -106,6 +108,7 @@ class Executor:
             raise StoreError(f"execution {row['id']} has succeeded; there is nothing to resume")
         for image, target in row["options"]["map"].items():
             self._targets.mapped.setdefault(image, parse_target(target, self._targets.families))
+        self._targets.as_images = row["options"].get("with") == "docker"
         document = _checked(row["definition"])
         run = self._run(
             document,
@@ -115,7 +118,7 @@ class Executor:
             use_cache=row["options"]["cache"],
             started=row["started"],
         )
-        _plan(run)
+        self._prepare(_plan(run))
         with self._store.living(row["id"]):
             self._store.state.update_execution(row["id"], status="Executing", failure=None, ended=None)
             for step in self._store.state.steps(row["id"]):
@@ -146,6 +149,9 @@ class Executor:
             watch=self._watch,
             use_cache=use_cache,
         )
+
+    def _prepare(self, planned: Iterable[Planned]) -> None:
+        self._targets.prepare(each.job.target for each in planned if each.job)
 
     def _finish(self, run: Run, only: str) -> Finished:
         began = time.monotonic()

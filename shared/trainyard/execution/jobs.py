@@ -89,7 +89,7 @@ def _failure(request: JobRequest, ended: Ended, hosts: Sequence[StagedHost]) -> 
         return "the job was stopped"
     if ended.exit_code == 0:
         return ""
-    index = ended.exit_codes.index(ended.exit_code)
+    index = ended.exit_codes.index(ended.exit_code, ended.first)
     host = hosts[index]
     written = OptMl(host.ml).failure if request.kind == "Training" else OptMl(host.ml).message
     reason = _first(written) or _last_line(host.log) or "no message"
@@ -138,7 +138,7 @@ def printable(request: JobRequest) -> dict[str, object]:
         "image": request.image,
         "runs as": str(request.target),
         "hosts": list(request.hosts),
-        "command": list(request.command) or ["train"],
+        "command": list(request.command) or ["train" if request.kind == "Training" else "(the image's own)"],
         "environment": dict(request.environment),
         "hyperparameters": request.config.get("input/config/hyperparameters.json", {}),
         "inputs": {

@@ -62,7 +62,8 @@ class JobRequest:
 
     ``config`` maps paths below ``/opt/ml`` to JSON content; ``resourceconfig`` is the path (below
     ``/opt/ml``) of the file that tells every host who it is. ``command`` is empty where the image's
-    own command runs. Times are in seconds.
+    own command runs; with ``arguments_only`` it holds arguments of the image's own entry point. Times are
+    in seconds.
     """
 
     name: str
@@ -70,6 +71,7 @@ class JobRequest:
     image: str
     target: Target
     command: tuple[str, ...] = ()
+    arguments_only: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     resource_config: str = "input/config/resourceconfig.json"
@@ -119,14 +121,18 @@ class StagedHost:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a job's hosts ended: one exit code each (128 + signal for a killed one)."""
+    """How a job's hosts ended: one exit code each (128 + signal for a killed one).
+
+    ``first`` is the index of the host that failed first, for which the others were stopped.
+    """
 
     exit_codes: tuple[int, ...]
     stopped: Literal["", "Stopped", "MaxRuntimeExceeded"] = ""
+    first: int = 0
 
     @property
     def exit_code(self) -> int:
-        return next((code for code in self.exit_codes if code), 0)
+        return next((code for code in self.exit_codes[self.first :] if code), 0)
 
 
 class StopSignal:

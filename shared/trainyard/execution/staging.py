@@ -67,7 +67,10 @@ def stage(store: ObjectStore, request: JobRequest, folder: Path) -> list[StagedH
         for index, name in enumerate(request.hosts):
             host_folder = folder / name
             ml = OptMl(host_folder / "ml")
-            for place in (ml.model, ml.output_data, ml.code, ml.input_config, host_folder / "tmp"):
+            places = [ml.model, ml.output_data, ml.code, ml.input_config, host_folder / "tmp"]
+            if request.kind == "Processing":  # in an image's own /opt/ml only root could make it
+                places.append(ml.processing)
+            for place in places:
                 place.mkdir(parents=True, exist_ok=True)
             mounts = [*checkpoint]
             for channel in request.channels:
@@ -134,5 +137,5 @@ def resource_config(request: JobRequest, host: str) -> dict[str, Any]:
         "current_group_name": group["instance_group_name"],
         "hosts": hosts,
         "instance_groups": [group],
-        "network_interface_name": "lo",
+        "network_interface_name": "eth0" if request.target.kind == "docker" else "lo",
     }

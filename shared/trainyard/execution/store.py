@@ -29,6 +29,9 @@ s3/             the local S3: s3/BUCKET/KEY
 jobs/           one folder per job: its log, and its files if it failed
 venvs/          the families' environments
 compiled/       compiled pipeline definitions
+builds/         what building each family's image printed last
+checks/         stores of `trainyard check`, kept for --quick
+codebuild/      what local runs of buildspec.yml left
 locks/          which executions have a living process
 """
 

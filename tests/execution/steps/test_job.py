@@ -40,3 +40,10 @@ def test_variables_that_no_process_can_have_are_refused(variables) -> None:
     assert environment("S", {"Environment": {"A": 1}}) == {"A": "1"}
     with pytest.raises(DefinitionError, match="cannot be an environment variable"):
         environment("S", {"Environment": variables})
+
+
+def test_variables_fit_together_into_what_a_program_can_be_given() -> None:
+    variables = {f"V{number}": "v" * 60_000 for number in range(17)}
+    assert len(environment("S", {"Environment": variables})) == 17
+    with pytest.raises(DefinitionError, match=r"step 'S': Environment has 1080\d+ bytes"):
+        environment("S", {"Environment": {**variables, "ONE_MORE": "v" * 60_000}})

@@ -43,6 +43,17 @@ def test_the_request_becomes_a_job(processing) -> None:
     )
 
 
+def test_an_images_own_entry_point_runs_where_there_is_an_image(processing) -> None:
+    arguments = processing("S", "s3://b/code/")["Arguments"]
+    arguments["AppSpecification"] = {"ImageUri": "image"}
+    in_docker = Targets({"image": Target("docker", "x")}, {}, Path("/"))
+    job = plan("S", arguments, "job", in_docker)
+    assert (job.command, job.arguments_only) == ((), False)
+    arguments["AppSpecification"]["ContainerArguments"] = ["--n", "3"]
+    job = plan("S", arguments, "job", in_docker)
+    assert (job.command, job.arguments_only) == (("--n", "3"), True)
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "fragment"),
     [

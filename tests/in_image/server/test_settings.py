@@ -29,9 +29,28 @@ def test_everything_can_be_set():
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": "25",
             "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv",
             "SAGEMAKER_CONTAINER_LOG_LEVEL": "10",
+            "TRAINYARD_SERVER": "multi-model-server",
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT": "2",
+            "SAGEMAKER_MODEL_SERVER_VMARGS": "-Xmx1g",
         }
     )
-    assert settings == Settings("other.py", "127.0.0.1", 0, True, 3, 0, 12, 25, "text/csv", 10)
+    pooled = ("other.py", "127.0.0.1", 0, True, 3, 0, 12, 25, "text/csv", 10)
+    assert settings == Settings(*pooled, "multi-model-server", 120, "-Xmx1g")
+
+
+def test_seconds_win_over_minutes():
+    variables = {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "2", "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "7"}
+    assert Settings.from_environment(variables).timeout == 7
+
+
+def test_each_of_many_models_has_one_process_of_multi_model_server():
+    variables = {"SAGEMAKER_MULTI_MODEL": "true", "TRAINYARD_SERVER": "multi-model-server"}
+    assert Settings.from_environment(variables).workers == 1
+
+
+def test_another_server_is_refused():
+    with pytest.raises(BadSetting, match="TRAINYARD_SERVER is 'x'; it must be pooled or multi-model-server"):
+        Settings.from_environment({"TRAINYARD_SERVER": "x"})
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from trainyard.execution.launchers.process import HostProcess, Sandboxes
@@ -13,6 +15,8 @@ from trainyard.execution.targets import Target
 from trainyard.in_image.opt_ml import OptMl
 
 _GRACE_SECONDS = 30.0  # AWS: "How containers provide signals", from SIGTERM to SIGKILL
+
+_HIGHEST_PORT = 32_766  # of multi-model-server, which has room for 15 bits
 
 
 class ServingProcess:
@@ -72,7 +76,9 @@ class ServingProcess:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Not from the range that the kernel would choose from, of which multi-model-server takes no port."""
+    while True:
+        port = random.randint(10_000, _HIGHEST_PORT)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

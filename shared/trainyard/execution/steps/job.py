@@ -13,6 +13,7 @@ from trainyard.execution.s3 import parse_uri
 
 _MOST_HOSTS = 32
 _LONGEST_VARIABLE = 131_072  # bytes; MAX_ARG_STRLEN
+_MOST_VARIABLES = 1 << 20  # bytes; Linux takes 2 MiB, arguments and the platform's own variables included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,12 @@ def environment(step: str, arguments: Mapping[str, Any]) -> dict[str, str]:
             raise DefinitionError(f"step {step!r}: Environment[{name!r}] cannot be an environment variable")
         if len(f"{name}={value}".encode()) >= _LONGEST_VARIABLE:
             raise DefinitionError(f"step {step!r}: Environment[{name!r}] is too long; Linux takes 128 KiB")
+    total = sum(len(f"{name}={value}".encode()) for name, value in variables.items())
+    if total > _MOST_VARIABLES:
+        raise DefinitionError(
+            f"step {step!r}: Environment has {total} bytes, more than a program can be given; "
+            f"keep it below {_MOST_VARIABLES} and put the rest into an input"
+        )
     return variables
 
 

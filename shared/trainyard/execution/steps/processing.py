@@ -67,19 +67,21 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
     image = need(step, arguments, "AppSpecification", "ImageUri")
     application = arguments["AppSpecification"]
     count = need(step, arguments, "ProcessingResources", "ClusterConfig", "InstanceCount")
-    command = [*application.get("ContainerEntrypoint", []), *application.get("ContainerArguments", [])]
-    if not command:
+    target = targets.of(image, f"step {step!r}: AppSpecification.ImageUri")
+    entrypoint, own = application.get("ContainerEntrypoint", []), application.get("ContainerArguments", [])
+    if not entrypoint and not own and target.kind != "docker":
         raise Unsupported(
             f"step {step!r}: AppSpecification.ContainerEntrypoint is missing; an image's own entry point is not known "
-            "here, so say what to run"
+            "without the image, so say what to run, or run it --with docker"
         )
     outputs = arguments.get("ProcessingOutputConfig", {}).get("Outputs", [])
     return JobRequest(
         name=job_name,
         kind="Processing",
         image=image,
-        target=targets.of(image, f"step {step!r}: AppSpecification.ImageUri"),
-        command=tuple(str(part) for part in command),
+        target=target,
+        command=tuple(str(part) for part in (*entrypoint, *own)),
+        arguments_only=bool(own and not entrypoint),
         environment=environment(step, arguments),
         config={"config/processingjobconfig.json": {**arguments, "ProcessingJobName": job_name}},
         resource_config="config/resourceconfig.json",

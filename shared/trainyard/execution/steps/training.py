@@ -92,7 +92,7 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
     compression = arguments["OutputDataConfig"].get("CompressionType", "GZIP")
     stopping = arguments.get("StoppingCondition", {})
     _check_wait(step, stopping)
-    command = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
+    entrypoint, own = algorithm.get("ContainerEntrypoint", []), algorithm.get("ContainerArguments", [])
     entries = arguments.get("InputDataConfig", [])
     channels = tuple(_channel(step, entry) for entry in entries)
     return JobRequest(
@@ -100,7 +100,8 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
         kind="Training",
         image=image,
         target=targets.of(image, f"step {step!r}: AlgorithmSpecification.TrainingImage"),
-        command=tuple(str(part) for part in command),
+        command=tuple(str(part) for part in (*entrypoint, *own)),
+        arguments_only=bool(own and not entrypoint),
         environment=environment(step, arguments),
         config={
             "input/config/hyperparameters.json": {

@@ -6,10 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+POOLED, MULTI_MODEL_SERVER = "pooled", "multi-model-server"
+
 
 @dataclass(frozen=True)
 class Settings:
-    """``max_queue``: requests that may wait for a worker. ``max_models``: 0 is no limit."""
+    """``max_queue``: requests that may wait for a worker. ``max_models``: 0 is no limit.
+
+    ``timeout`` (seconds for an answer) and ``vmargs`` (options of Java) are multi-model-server's only; they and
+    their variables are those of sagemaker-inference, in which SAGEMAKER_MODEL_SERVER_TIMEOUT counts minutes.
+    """
 
     program: str = "inference.py"
     host: str = "0.0.0.0"
@@ -21,22 +27,35 @@ class Settings:
     max_body_mb: int = 6
     default_accept: str = "application/json"
     log_level: int = 20
+    server: str = POOLED
+    timeout: int = 3600
+    vmargs: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Raises BadSetting, naming the variable."""
         text = environment.get
+        server = text("TRAINYARD_SERVER", cls.server)
+        if server not in (POOLED, MULTI_MODEL_SERVER):
+            raise BadSetting(f"TRAINYARD_SERVER is {server!r}; it must be {POOLED} or {MULTI_MODEL_SERVER}")
+        multi_model = text("SAGEMAKER_MULTI_MODEL", "false").lower() == "true"
+        # multi-model-server's workers are processes, so many for each model
+        workers = 1 if multi_model and server == MULTI_MODEL_SERVER else available_cpus()
+        minutes = _whole(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT", cls.timeout // 60, 1, 10_000)
         return cls(
             program=text("SAGEMAKER_PROGRAM", cls.program),
             host=text("SAGEMAKER_BIND_ADDRESS", cls.host),
             port=_whole(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 0, 65535),
-            multi_model=text("SAGEMAKER_MULTI_MODEL", "false").lower() == "true",
-            workers=_whole(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", available_cpus(), 1, 1024),
+            multi_model=multi_model,
+            workers=_whole(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", workers, 1, 1024),
             max_queue=_whole(environment, "TRAINYARD_MAX_QUEUE", cls.max_queue, 0, 1_000_000),
             max_models=_whole(environment, "TRAINYARD_MAX_MODELS", cls.max_models, 0, 1_000_000_000),
             max_body_mb=_whole(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", cls.max_body_mb, 1, 100),
             default_accept=text("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", cls.default_accept),
             log_level=_whole(environment, "SAGEMAKER_CONTAINER_LOG_LEVEL", cls.log_level, 0, 50),
+            server=server,
+            timeout=_whole(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", minutes * 60, 1, 1_000_000),
+            vmargs=text("SAGEMAKER_MODEL_SERVER_VMARGS", cls.vmargs),
         )
 
 

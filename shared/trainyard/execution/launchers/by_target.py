@@ -1,0 +1,17 @@
+"""One launcher for all targets: each job goes to the launcher of its target's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from trainyard.execution.request import Ended, JobRequest, Launcher, StagedHost, StopSignal
+
+
+class ByTarget:
+    def __init__(self, launchers: Mapping[str, Launcher]) -> None:
+        self._launchers = launchers
+
+    def __call__(
+        self, request: JobRequest, hosts: Sequence[StagedHost], stop: StopSignal, tick: Callable[[], None]
+    ) -> Ended:
+        return self._launchers[request.target.kind](request, hosts, stop, tick)

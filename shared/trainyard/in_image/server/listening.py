@@ -1,0 +1,42 @@
+"""Ports: to listen on one, to find a free one, to see whether somebody listens."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; raises OSError, saying where and what to do."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            f"cannot listen on {host}:{port}: {error.strerror}; "
+            "SAGEMAKER_BIND_ADDRESS and SAGEMAKER_BIND_TO_PORT choose where"
+        ) from error
+    return listener
+
+
+def free_port(highest: int) -> int:
+    """A port of loopback that nobody listens on, from 10000 to ``highest``."""
+    while True:
+        port = random.randint(10_000, highest)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether somebody listens there; 0.0.0.0 is looked for on loopback."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1" if host == "0.0.0.0" else host, port)) == 0
