@@ -19,6 +19,8 @@
     ├── DockerError               27  Docker Engine is absent, or refuses what it was asked
     ├── ImageError                28  an image could not be built
     ├── ImageRegistryError        29  an image registry: not reached, no access, a manifest that SageMaker refuses
+    ├── AlreadyExists             32  a name that is taken
+    ├── Conflict                  33  not possible in the state that a job, endpoint or execution is in
     ├── ExecutionFailed           30  the execution ended as Failed
     ├── CheckFailed               31  an image breaks the container contract
     └── ExecutionStopped         130  the execution was stopped (Ctrl-C)
@@ -105,6 +107,14 @@ class ImageError(UserError):
 
 class ImageRegistryError(UserError):
     exit_code = 29
+
+
+class AlreadyExists(UserError):
+    exit_code = 32
+
+
+class Conflict(UserError):
+    exit_code = 33
 
 
 class ExecutionFailed(UserError):

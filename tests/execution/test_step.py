@@ -8,9 +8,13 @@ import pytest
 from trainyard.definition.document import parse
 from trainyard.errors import DefinitionError, Unsupported
 from trainyard.execution import events
+from trainyard.execution.machine import Machine
 from trainyard.execution.request import Ended, StopSignal
+from trainyard.execution.run import Run
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.step import Run, plan_job, run_step
+from trainyard.execution.step import run_step
+from trainyard.execution.steps import processing as processing_kind
+from trainyard.execution.steps.job_step import plan_job
 from trainyard.execution.targets import Target, Targets
 
 
@@ -27,7 +31,7 @@ def run(store, plain_venv, definition, processing):
 
         targets = Targets({"image": Target("venv", str(plain_venv))}, {}, Path("/"))
         made = Run(
-            store=store, launcher=launch, targets=targets, document=parse(definition(step)), parameters={},
+            machine=Machine(store=store, launcher=launch, targets=targets), document=parse(definition(step)), parameters={},
             execution_id="e", pipeline="p", started=time.time(), stop=StopSignal(), watch=seen.append,
         )  # fmt: skip
         store.state.add_execution("e", "p", {}, {}, {})
@@ -67,7 +71,7 @@ def test_a_value_that_is_known_only_now_is_judged_now(run, processing) -> None:
     step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3InputMode"] = mode
     made, parsed, _, _ = run(step)
     with pytest.raises(Unsupported, match="S3InputMode"):
-        plan_job(made, parsed, "job")
+        plan_job(made, parsed, processing_kind, "job")
 
 
 def test_a_job_that_is_not_to_be_cached_always_runs(run, store, processing) -> None:
@@ -94,7 +98,7 @@ def test_arguments_of_another_shape_are_refused(run, processing, change) -> None
     step["Arguments"].update(change)
     made, parsed, _, _ = run(step)
     with pytest.raises((DefinitionError, Unsupported), match="step 'S'"):
-        plan_job(made, parsed, "job")
+        plan_job(made, parsed, processing_kind, "job")
 
 
 def test_a_message_that_is_no_unicode_is_recorded(run, store) -> None:
@@ -107,4 +111,4 @@ def test_a_message_that_is_no_unicode_is_recorded(run, store) -> None:
 def test_a_variable_that_no_process_can_have_is_refused(run, processing) -> None:
     made, step, _, _ = run(processing("S", "s3://b/code/", environment={"A": "x" * 200_000}))
     with pytest.raises(DefinitionError, match="too long"):
-        plan_job(made, step, "job")
+        plan_job(made, step, processing_kind, "job")

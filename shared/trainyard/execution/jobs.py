@@ -12,8 +12,8 @@ from pathlib import Path
 from trainyard.errors import StoreError, UserError
 from trainyard.execution import events, outputs, staging
 from trainyard.execution.logs import LogFollower
+from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended, JobRequest, Launcher, StagedHost, StopSignal
-from trainyard.execution.steps.job import JobOutcome
 from trainyard.execution.store import Store
 from trainyard.in_image.opt_ml import OptMl
 

@@ -18,6 +18,18 @@ DEFAULT_GRACE_SECONDS = 120.0
 """How long a job may take to end after SIGTERM before it gets SIGKILL (AWS: "Stop a training job")."""
 
 
+def client_environment(endpoint_url: str) -> dict[str, str]:
+    """The variables with which boto3, the aws CLI and the SageMaker SDK talk to a local endpoint."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "trainyard",
+        "AWS_SECRET_ACCESS_KEY": "trainyard",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Channel:
     """Objects that a job finds below ``container_path`` when it starts; the job cannot change the originals."""
@@ -63,7 +75,7 @@ class JobRequest:
     ``config`` maps paths below ``/opt/ml`` to JSON content; ``resourceconfig`` is the path (below
     ``/opt/ml``) of the file that tells every host who it is. ``command`` is empty where the image's
     own command runs; with ``arguments_only`` it holds arguments of the image's own entry point. Times are
-    in seconds.
+    in seconds. ``endpoint_url`` is of the local AWS endpoint, for scripts that use boto3.
     """
 
     name: str
@@ -83,13 +95,16 @@ class JobRequest:
     max_runtime: float = 86_400.0
     grace: float = DEFAULT_GRACE_SECONDS
     metrics: tuple[Metric, ...] = ()
+    endpoint_url: str = ""
 
     @property
     def platform_environment(self) -> dict[str, str]:
         """What SageMaker itself sets, beside the request's own ``environment``."""
         prefix = self.kind.upper()
         names = {f"{prefix}_JOB_ARN": f"{ARN}:{self.kind.lower()}-job/{self.name}", "AWS_REGION": REGION}
-        return {**names, "TRAINING_JOB_NAME": self.name} if self.kind == "Training" else names
+        if self.kind == "Training":
+            names["TRAINING_JOB_NAME"] = self.name
+        return {**names, **(client_environment(self.endpoint_url) if self.endpoint_url else {})}
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -136,11 +151,12 @@ class Ended:
 
 
 class StopSignal:
-    """Tells running jobs to stop; ``hurry`` asks to skip the rest of their grace."""
+    """Tells running jobs to stop; a second request, to skip the rest of their grace. A ``parent``'s count as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: StopSignal | None = None) -> None:
         self._stop = threading.Event()
         self._hurry = threading.Event()
+        self._parent = parent
 
     def request(self) -> None:
         """The first call stops, a second one hurries."""
@@ -150,11 +166,11 @@ class StopSignal:
 
     @property
     def requested(self) -> bool:
-        return self._stop.is_set()
+        return self._stop.is_set() or (self._parent is not None and self._parent.requested)
 
     @property
     def hurried(self) -> bool:
-        return self._hurry.is_set()
+        return self._hurry.is_set() or (self._parent is not None and self._parent.hurried)
 
 
 class Launcher(Protocol):

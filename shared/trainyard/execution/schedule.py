@@ -13,7 +13,8 @@ from typing import Any
 from trainyard.definition.order import order
 from trainyard.execution import events
 from trainyard.execution.request import DEFAULT_GRACE_SECONDS, StopSignal
-from trainyard.execution.step import Run, StepEnd, run_step
+from trainyard.execution.run import Run, StepEnd
+from trainyard.execution.step import run_step
 
 _STOPPING = (
     f"stopping: the jobs have {DEFAULT_GRACE_SECONDS:g} s to save their work; Ctrl-C again ends them at once"

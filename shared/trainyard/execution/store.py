@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.errors import NotFound, StoreError
+from trainyard.execution.recording import Recorder
+from trainyard.execution.resources import Resources
 from trainyard.execution.s3 import ObjectStore, disk_errors
 from trainyard.execution.state import Row, State
 from trainyard.families import repository_root
@@ -67,6 +69,29 @@ class Store:
     @cached_property
     def registry(self) -> Registry:
         return Registry(self.database)
+
+    @cached_property
+    def resources(self) -> Resources:
+        return Resources(self.database, self._alive)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """The jobs of this process, which the kernel's lock on a file of its own says is alive."""
+        token = secrets.token_hex(8)
+        self._process = self._lock(token, "process").open("w")
+        fcntl.flock(self._process, fcntl.LOCK_EX)
+        return Recorder(self.resources, token)
+
+    def _alive(self, token: str) -> bool:
+        lock = self._lock(token, "process")
+        if not lock.exists():
+            return False
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def job_folder(self, job: str) -> Path:
         return self.home / "jobs" / job

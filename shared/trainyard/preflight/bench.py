@@ -17,9 +17,9 @@ from trainyard.execution.images import Images
 from trainyard.execution.jobs import run_job
 from trainyard.execution.launchers.docker import DockerLauncher
 from trainyard.execution.launchers.docker_serving import ServingContainer
+from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import DEFAULT_GRACE_SECONDS, JobRequest, Launcher, StopSignal
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.steps.job import JobOutcome
 from trainyard.execution.store import Store
 from trainyard.execution.targets import Target
 from trainyard.families import Family

@@ -9,9 +9,9 @@ from trainyard.definition import document as documents
 from trainyard.definition.order import order
 from trainyard.errors import CheckFailed, ExecutionStopped
 from trainyard.execution.executor import Executor
+from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended, JobRequest, StagedHost, StopSignal
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.steps.job import JobOutcome
 from trainyard.execution.targets import Targets
 from trainyard.families import Family
 from trainyard.images.names import local_image

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from trainyard.errors import DefinitionError
+from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended
-from trainyard.execution.steps.job import JobOutcome, check_count, container_path, environment, need
+from trainyard.execution.steps.job import check_count, container_path, environment, need
 
 
 def test_need_names_step_and_field() -> None:

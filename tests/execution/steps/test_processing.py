@@ -7,9 +7,9 @@ import pytest
 from trainyard.definition.document import parse
 from trainyard.definition.runnable import check_runnable
 from trainyard.errors import DefinitionError, Unsupported
+from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Channel, Ended, JobRequest, Output
 from trainyard.execution.steps import RULES
-from trainyard.execution.steps.job import JobOutcome
 from trainyard.execution.steps.processing import describe, plan
 from trainyard.execution.targets import Target, Targets
 

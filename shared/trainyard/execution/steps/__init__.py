@@ -1,36 +1,32 @@
-"""The kinds of steps that run here: which fields of their arguments are honoured, and what they do."""
+"""The kinds of steps that run here: a module each, with the fields of Arguments it honours and what it does."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from trainyard.definition.runnable import FieldRules
-from trainyard.execution.request import JobRequest
-from trainyard.execution.steps import model, processing, register_model, training
-from trainyard.execution.steps.job import JobOutcome
-from trainyard.execution.targets import Targets
+from trainyard.definition.steps import Step
+from trainyard.execution.run import Run, StepEnd
+from trainyard.execution.steps import condition, fail, model, processing, register_model, training
+from trainyard.execution.steps.job_step import JobKind, run_job_step
 
 
-class JobKind(Protocol):
-    """A step that is a job; modules offer this."""
+class StepKind(NamedTuple):
+    """``run`` does it; it may raise expected failures as UserError."""
 
-    # the job that resolved arguments ask for; raises Unsupported or DefinitionError
-    def plan(
-        self, step: str, arguments: Mapping[str, Any], job_name: str, targets: Targets
-    ) -> JobRequest: ...
-
-    # the answer of the Describe call for the job when it has ended
-    def describe(self, arguments: Mapping[str, Any], outcome: JobOutcome) -> dict[str, Any]: ...
+    rules: FieldRules
+    run: Callable[[Run, Step], StepEnd]
 
 
 JOB_KINDS: dict[str, JobKind] = {"Processing": processing, "Training": training}
 
-RULES: dict[str, FieldRules] = {
-    "Processing": processing.RULES,
-    "Training": training.RULES,
-    "Model": model.RULES,
-    "RegisterModel": register_model.RULES,
-    "Condition": FieldRules(honoured=frozenset({"Conditions", "IfSteps", "ElseSteps"})),
-    "Fail": FieldRules(honoured=frozenset({"ErrorMessage"})),
+KINDS = {
+    "Condition": StepKind(condition.RULES, condition.run),
+    "Fail": StepKind(fail.RULES, fail.run),
+    "Model": StepKind(model.RULES, model.run),
+    "RegisterModel": StepKind(register_model.RULES, register_model.run),
+    **{type_: StepKind(kind.RULES, partial(run_job_step, kind=kind)) for type_, kind in JOB_KINDS.items()},
 }
+RULES = {type_: kind.rules for type_, kind in KINDS.items()}

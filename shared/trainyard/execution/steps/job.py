@@ -1,39 +1,17 @@
-"""What Processing and Training steps share: checks of their arguments, and how a job ended."""
+"""What Processing and Training steps share: checks of their arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from trainyard.errors import DefinitionError, StoreError
-from trainyard.execution.request import Ended, JobRequest
 from trainyard.execution.s3 import parse_uri
 
 _MOST_HOSTS = 32
 _LONGEST_VARIABLE = 131_072  # bytes; MAX_ARG_STRLEN
 _MOST_VARIABLES = 1 << 20  # bytes; Linux takes 2 MiB, arguments and the platform's own variables included
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobOutcome:
-    """How a job ended. Times are in seconds since 1970; ``failure`` is the FailureReason, or empty."""
-
-    request: JobRequest
-    ended: Ended
-    started: float
-    ended_at: float
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    stored: dict[str, list[int]] = field(default_factory=dict)
-    failure: str = ""
-    message: str = ""
-
-    @property
-    def status(self) -> str:
-        if self.ended.stopped:
-            return "Stopped"
-        return "Failed" if self.failure else "Completed"
 
 
 def need(step: str, arguments: Mapping[str, Any], *path: str, at: str = "Arguments") -> Any:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainyard.definition.runnable import FieldRules
+from trainyard.definition.steps import Step
 from trainyard.errors import StoreError
+from trainyard.execution.run import Run, StepEnd
 from trainyard.execution.s3 import ObjectStore, parse_uri
 from trainyard.execution.steps.job import need
 from trainyard.registry.packages import Registry
@@ -36,6 +38,14 @@ RULES = FieldRules(
         {"Tags", "CertifyForMarketplace", "ValidationSpecification", "ModelPackageName", "ClientToken"}
     ),
 )
+
+
+def run(run: Run, step: Step) -> StepEnd:
+    # cut off before the step is recorded, it is asked again on resume
+    token = f"{run.execution_id}/{step.name}"
+    result = register(step.name, run.arguments(step), run.store.objects, run.store.registry, token)
+    arn = result["ModelPackageArn"]
+    return StepEnd(status="Succeeded", result=result, metadata={"RegisterModel": {"Arn": arn}}, detail=arn)
 
 
 def register(

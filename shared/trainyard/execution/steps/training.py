@@ -8,8 +8,9 @@ from typing import Any
 
 from trainyard.definition.runnable import FieldRules
 from trainyard.errors import DefinitionError
+from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import ARN, Channel, Checkpoint, JobRequest, Metric, Output
-from trainyard.execution.steps.job import JobOutcome, check_count, container_path, environment, need, s3_uri
+from trainyard.execution.steps.job import check_count, container_path, environment, need, s3_uri
 from trainyard.execution.targets import Targets
 from trainyard.in_image.opt_ml import DEFAULT_BASE, OptMl
 
