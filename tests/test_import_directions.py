@@ -59,6 +59,18 @@ TABLE = {
         set(),
         set(),
     ),
+    "trainyard.local_aws": (
+        {
+            "trainyard.local_aws",
+            "trainyard.execution",
+            "trainyard.definition",
+            "trainyard.registry",
+            "trainyard.families",
+            "trainyard.errors",
+        },
+        set(),
+        {"botocore", "moto", "werkzeug"},
+    ),
     "ci": (
         {
             "ci",

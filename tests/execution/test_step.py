@@ -31,7 +31,8 @@ def run(store, plain_venv, definition, processing):
 
         targets = Targets({"image": Target("venv", str(plain_venv))}, {}, Path("/"))
         made = Run(
-            machine=Machine(store=store, launcher=launch, targets=targets), document=parse(definition(step)), parameters={},
+            machine=Machine(store=store, launcher=launch, targets=targets),
+            document=parse(definition(step)), parameters={},
             execution_id="e", pipeline="p", started=time.time(), stop=StopSignal(), watch=seen.append,
         )  # fmt: skip
         store.state.add_execution("e", "p", {}, {}, {})

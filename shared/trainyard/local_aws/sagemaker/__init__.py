@@ -1,0 +1,1 @@
+"""The operations of SageMaker's API, a module for each kind of resource."""
