@@ -15,7 +15,7 @@ OUTPUT = Output(name="model", container_path="/opt/ml/model", uri="s3://b/out/")
 
 def request(**more) -> JobRequest:
     return JobRequest(
-        name="job",
+        name=more.pop("name", "job"),
         kind=more.pop("kind", "Training"),
         image="i",
         target=Target("venv", "/v"),
@@ -60,12 +60,6 @@ def test_success_stores_outputs_and_keeps_only_the_log(store) -> None:
             "AlgorithmError: ValueError: b, exit code: 1",
         ),
         (Ended(exit_codes=(137,)), {}, "AlgorithmError: no message, exit code: 137 (SIGKILL)"),
-        (Ended(exit_codes=(143,), stopped="Stopped"), {}, "the job was stopped"),
-        (
-            Ended(exit_codes=(0,), stopped="MaxRuntimeExceeded"),
-            {},
-            "MaxRuntimeExceeded: the job ran longer than 9 s",
-        ),
     ],
 )
 def test_failure_has_a_reason_and_stores_nothing(store, ended, files, reason) -> None:
@@ -73,6 +67,22 @@ def test_failure_has_a_reason_and_stores_nothing(store, ended, files, reason) ->
     assert outcome.failure.startswith(reason)
     assert store.objects.list(parse_uri("s3://b/")) == []
     assert (store.job_folder("job") / "algo-1" / "ml" / "model" / "algo-1").exists()
+
+
+@pytest.mark.parametrize(
+    ("stopped", "reason"),
+    [
+        ("Stopped", "the job was stopped"),
+        ("MaxRuntimeExceeded", "MaxRuntimeExceeded: the job ran longer than 9 s"),
+    ],
+)
+def test_training_that_was_stopped_leaves_what_it_has_made(store, stopped, reason) -> None:
+    ended = Ended(exit_codes=(143,), stopped=stopped)
+    outcome = run(store, launcher(ended), max_runtime=9)
+    assert outcome.status == "Stopped" and outcome.failure.startswith(reason)
+    assert list(outcome.stored) == ["s3://b/out/algo-1"]
+    processing = run(store, launcher(ended), max_runtime=9, kind="Processing", name="other")
+    assert (processing.status, processing.stored) == ("Stopped", {})
 
 
 def test_of_several_hosts_the_failed_one_is_named(store) -> None:

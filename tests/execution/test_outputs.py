@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from trainyard.errors import StoreError
 from trainyard.execution.outputs import collect, discard
 from trainyard.execution.request import JobRequest, Output, StagedHost
@@ -141,3 +143,27 @@ def test_what_a_job_made_unreadable_is_stored(store: Store, tmp_path: Path, outp
     (one.ml / "model/locked").chmod(0o555)
     stored = collect(store.objects, request(output), [one], tmp_path)
     assert len(stored) == (1 if output.archive else 2)
+
+
+CONTINUOUS = """
+import pathlib, time
+place = pathlib.Path("/opt/ml/processing/made")
+(place / "first").write_text("1")
+time.sleep(3)
+(place / "first").write_text("2")
+"""
+
+
+def test_continuous_outputs_are_stored_while_the_job_runs(
+    store, make_executor, put_script, processing, definition
+) -> None:
+    step = processing("Make", put_script("make", CONTINUOUS), outputs={"made": "s3://bucket/made"})
+    step["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3UploadMode"] = "Continuous"
+    begun = make_executor().begin(definition(step), "p", {})
+    thread = threading.Thread(target=begun.run)
+    thread.start()
+    uri = parse_uri("s3://bucket/made/first")
+    wait_until(lambda: store.objects.exists(uri))
+    assert thread.is_alive() and store.objects.read(uri) == b"1"
+    thread.join()
+    assert store.objects.read(uri) == b"2"

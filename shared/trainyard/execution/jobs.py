@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainyard.errors import StoreError, UserError
-from trainyard.execution import events, outputs, staging
+from trainyard.execution import events, outputs
+from trainyard.execution.attempts import run_attempts
 from trainyard.execution.logs import LogFollower
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended, JobRequest, Launcher, StagedHost, StopSignal
@@ -30,37 +31,42 @@ def job_name(execution: str, step: str) -> str:
 def run_job(
     store: Store, launcher: Launcher, step: str, request: JobRequest, stop: StopSignal, watch: events.Watcher
 ) -> JobOutcome:
-    """Run a job to its end. Its outputs are in the store when, and only when, it has succeeded.
+    """Run a job to its end. Its outputs are in the store when it has succeeded, or was training that was stopped.
 
     Raises UserError where the job could not be started or its outputs could not be stored.
     """
     folder = store.job_folder(request.name)
     folder.mkdir(parents=True)
-    hosts = staging.stage(store.objects, request, folder)
     follower = LogFollower(
-        [host.log for host in hosts],
+        [folder / f"{host}.log" for host in request.hosts],
         request.metrics,
         on_line=lambda host, line: watch(events.LogLine(step=step, host=host, line=line)),
         on_metric=lambda host, name, value: watch(
             events.MetricSeen(step=step, host=host, name=name, value=value)
         ),
     )
-    started = time.time()
+    upload = outputs.Continuous(store.objects, request, folder)
+
+    def tick() -> None:
+        follower.read()
+        upload.look()
+
     try:
-        ended = launcher(request, hosts, stop, follower.read)
+        ended, hosts, attempts = run_attempts(store.objects, launcher, request, folder, stop, tick)
         follower.read(final=True)
     finally:
         follower.close()
     failure, message = _failure(request, ended, hosts), _message(request, hosts)
     stored: outputs.Stored = {}
-    if not failure:
+    # SageMaker keeps the model of a training job that was stopped (AWS: StopTrainingJob)
+    if not failure or (ended.stopped and request.kind == "Training"):
         stored = _collect(store, request, hosts, folder)
         for host in hosts:
             shutil.rmtree(host.folder, ignore_errors=True)
     return JobOutcome(
         request=request,
         ended=ended,
-        started=started,
+        attempts=attempts,
         ended_at=time.time(),
         metrics=follower.final_metrics,
         stored=stored,

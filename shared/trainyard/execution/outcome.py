@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from trainyard.execution.attempts import Attempt
 from trainyard.execution.request import Ended, JobRequest
 
 
@@ -14,12 +15,16 @@ class JobOutcome:
 
     request: JobRequest
     ended: Ended
-    started: float
+    attempts: tuple[Attempt, ...]
     ended_at: float
     metrics: list[dict[str, Any]] = field(default_factory=list)
     stored: dict[str, list[int]] = field(default_factory=dict)
     failure: str = ""
     message: str = ""
+
+    @property
+    def started(self) -> float:
+        return self.attempts[0].started
 
     @property
     def status(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import stat
 import tarfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,6 +48,41 @@ def collect(store: ObjectStore, request: JobRequest, hosts: Sequence[StagedHost]
         stored[str(uri)] = store.mark(store.put(source, uri, move=not remaining[source]))
     _flush_folders(store, moves)
     return stored
+
+
+class Continuous:
+    """Stores the files of continuous outputs while the job runs, each once it has rested for a moment.
+
+    They are copies: what the job makes of them later is stored again (AWS: S3UploadMode Continuous).
+    """
+
+    _REST = 1.0  # seconds
+
+    def __init__(self, store: ObjectStore, request: JobRequest, folder: Path) -> None:
+        self._store = store
+        self._places = [
+            (OptMl(folder / host / "ml").at(output.container_path), parse_uri(output.uri))
+            for output in request.outputs
+            if output.continuous
+            for host in request.hosts
+        ]
+        self._stored: dict[Path, float] = {}
+        self._looked = 0.0
+
+    def look(self) -> None:
+        """Store what is new or has changed; cheap when called often."""
+        if not self._places or time.monotonic() - self._looked < self._REST:
+            return
+        self._looked = time.monotonic()
+        for place, uri in self._places:
+            for path in sorted(place.rglob("*")):
+                with contextlib.suppress(OSError):  # files come and go
+                    changed = path.lstat().st_mtime
+                    if path.is_symlink() or not path.is_file() or self._stored.get(path) == changed:
+                        continue
+                    if time.time() - changed >= self._REST:
+                        self._store.put(path, parse_uri(str(uri.join(path.relative_to(place).as_posix()))))
+                        self._stored[path] = changed
 
 
 def discard(store: ObjectStore, folder: Path) -> int:

@@ -32,26 +32,35 @@ def client_environment(endpoint_url: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """Objects that a job finds below ``container_path`` when it starts; the job cannot change the originals."""
+    """Objects that a job finds below ``container_path`` when it starts; the job cannot change the originals.
+
+    In the mode Pipe it reads them from the named pipes ``<container_path>_0``, ``_1``, ..., one per epoch.
+    """
 
     name: str
     container_path: str
     uri: str
     data_type: Literal["S3Prefix", "ManifestFile"] = "S3Prefix"
     distribution: Literal["FullyReplicated", "ShardedByS3Key"] = "FullyReplicated"
+    mode: Literal["File", "Pipe"] = "File"
+    # of pipes only: what is taken off the objects, and what is put around each
+    compression: Literal["None", "Gzip"] = "None"
+    record_wrapper: Literal["None", "RecordIO"] = "None"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """A container folder whose files are stored below ``uri`` when the job has succeeded.
 
-    ``archive`` says whether they are stored as they are or as one gzipped tar file.
+    ``archive`` says whether they are stored as they are or as one gzipped tar file; ``continuous`` ones are
+    stored while the job runs, too.
     """
 
     name: str
     container_path: str
     uri: str
     archive: bool = False
+    continuous: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +84,8 @@ class JobRequest:
     ``config`` maps paths below ``/opt/ml`` to JSON content; ``resourceconfig`` is the path (below
     ``/opt/ml``) of the file that tells every host who it is. ``command`` is empty where the image's
     own command runs; with ``arguments_only`` it holds arguments of the image's own entry point. Times are
-    in seconds. ``endpoint_url`` is of the local AWS endpoint, for scripts that use boto3.
+    in seconds. A ``spot`` job may be interrupted, once by itself ``interrupt_after`` it has started, and starts
+    again. ``endpoint_url`` is of the local AWS endpoint, for scripts that use boto3.
     """
 
     name: str
@@ -95,6 +105,8 @@ class JobRequest:
     max_runtime: float = 86_400.0
     grace: float = DEFAULT_GRACE_SECONDS
     metrics: tuple[Metric, ...] = ()
+    spot: bool = False
+    interrupt_after: float | None = None
     endpoint_url: str = ""
 
     @property
@@ -156,7 +168,18 @@ class StopSignal:
     def __init__(self, parent: StopSignal | None = None) -> None:
         self._stop = threading.Event()
         self._hurry = threading.Event()
+        self._interruption = threading.Event()
         self._parent = parent
+
+    def interrupt(self) -> None:
+        """Take a spot job's instance away: it is stopped, and started again."""
+        self._interruption.set()
+
+    def take_interruption(self) -> bool:
+        """Whether there was one since it was last asked."""
+        was = self._interruption.is_set()
+        self._interruption.clear()
+        return was
 
     def request(self) -> None:
         """The first call stops, a second one hurries."""

@@ -58,6 +58,13 @@ def shard(objects: list[StoredObject], host_index: int, host_count: int) -> list
     return objects[host_index::host_count]
 
 
+def host_objects(
+    channel: Channel, objects: list[StoredObject], host_index: int, host_count: int
+) -> list[StoredObject]:
+    """What one host of a job gets of a channel's objects."""
+    return shard(objects, host_index, host_count) if channel.distribution == "ShardedByS3Key" else objects
+
+
 def stage(store: ObjectStore, request: JobRequest, folder: Path) -> list[StagedHost]:
     """Make ``folder/<host>/ml`` for every host of a job. Inputs are hard links, not copies."""
     objects = {channel.name: channel_objects(store, channel) for channel in request.channels}
@@ -74,9 +81,9 @@ def stage(store: ObjectStore, request: JobRequest, folder: Path) -> list[StagedH
                 place.mkdir(parents=True, exist_ok=True)
             mounts = [*checkpoint]
             for channel in request.channels:
-                part = objects[channel.name]
-                if channel.distribution == "ShardedByS3Key":
-                    part = shard(part, index, request.host_count)
+                if channel.mode == "Pipe":
+                    continue
+                part = host_objects(channel, objects[channel.name], index, request.host_count)
                 place = ml.at(channel.container_path)
                 _link(part, place)
                 mounts.append(Mount(source=place, container_path=channel.container_path, read_only=True))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from trainyard.definition import document as documents
 from trainyard.definition.order import order
 from trainyard.errors import CheckFailed, ExecutionStopped
+from trainyard.execution.attempts import Attempt
 from trainyard.execution.executor import Executor
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended, JobRequest, StagedHost, StopSignal
@@ -42,8 +43,10 @@ def trains(bench: Bench) -> Iterator[Finding]:
     except CheckFailed as error:
         yield Finding(rule="training", message=f"{error}; its log ends with: {watching.last_line}")
         return
-    request = bench.request
-    outcome = JobOutcome(request=request, ended=seen.ended, started=began, ended_at=time.time())
+    request, now = bench.request, time.time()
+    outcome = JobOutcome(
+        request=request, ended=seen.ended, attempts=(Attempt(started=began, ended=now),), ended_at=now
+    )
     bench.trained = watching.trial(outcome, bench.store, time.time() - began)
     if not any(stored for stored in bench.store.objects.list(parse_uri(request.outputs[0].uri))):
         yield Finding(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from trainyard.errors import DefinitionError
+from trainyard.execution.attempts import Attempt
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended
 from trainyard.execution.steps.job import check_count, container_path, environment, need
@@ -31,7 +32,10 @@ def test_container_paths_stay_below(path: str) -> None:
 def test_statuses() -> None:
     def outcome(failure: str = "", stopped="") -> str:
         ended = Ended(exit_codes=(0,), stopped=stopped)
-        return JobOutcome(request=None, ended=ended, started=0, ended_at=1, failure=failure).status
+        once = (Attempt(started=0, ended=1),)
+        return JobOutcome(
+            request=None, ended=ended, attempts=(Attempt(started=0, ended=1),), ended_at=1, failure=failure
+        ).status
 
     assert [outcome(), outcome("x"), outcome("x", "Stopped")] == ["Completed", "Failed", "Stopped"]
 

@@ -7,6 +7,7 @@ import pytest
 from trainyard.definition.document import parse
 from trainyard.definition.runnable import check_runnable
 from trainyard.errors import DefinitionError, Unsupported
+from trainyard.execution.attempts import Attempt
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Channel, Ended, JobRequest, Output
 from trainyard.execution.steps import RULES
@@ -90,7 +91,12 @@ def test_describe_is_shaped_like_the_api(processing) -> None:
     arguments = processing("S", "s3://b/code/")["Arguments"]
     job = plan("S", arguments, "job-1", TARGETS)
     outcome = JobOutcome(
-        request=job, ended=Ended(exit_codes=(1,)), started=1.0, ended_at=2.0, failure="no", message="m"
+        request=job,
+        ended=Ended(exit_codes=(1,)),
+        attempts=(Attempt(started=1.0, ended=2.0),),
+        ended_at=2.0,
+        failure="no",
+        message="m",
     )
     result = describe(arguments, outcome)
     assert (result["ProcessingJobStatus"], result["FailureReason"], result["ExitMessage"]) == (

@@ -7,6 +7,7 @@ import pytest
 from trainyard.definition.document import parse
 from trainyard.definition.runnable import check_runnable
 from trainyard.errors import DefinitionError, Unsupported
+from trainyard.execution.attempts import Attempt
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Channel, Checkpoint, Ended, Metric, Output
 from trainyard.execution.steps import RULES
@@ -95,7 +96,7 @@ def test_bad_regular_expressions_are_refused(training, regex, fragment) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("AlgorithmSpecification", "TrainingInputMode"), "Pipe"),
+        (("AlgorithmSpecification", "TrainingInputMode"), "Stream"),
         (("AlgorithmSpecification", "AlgorithmName"), "a"),
         (("OutputDataConfig", "CompressionType"), "ZIP"),
         (("ResourceConfig", "InstanceGroups"), [1]),
@@ -117,7 +118,11 @@ def test_describe_is_shaped_like_the_api(training) -> None:
     job = plan("S", arguments, "job-1", TARGETS)
     metrics = [{"MetricName": "loss", "Value": 1.0, "Timestamp": 2.0}]
     outcome = JobOutcome(
-        request=job, ended=Ended(exit_codes=(0,)), started=1.0, ended_at=3.4, metrics=metrics
+        request=job,
+        ended=Ended(exit_codes=(0,)),
+        attempts=(Attempt(started=1.0, ended=3.4),),
+        ended_at=3.4,
+        metrics=metrics,
     )
     result = describe(arguments, outcome)
     assert result["ModelArtifacts"] == {"S3ModelArtifacts": "s3://bucket/out/job-1/output/model.tar.gz"}

@@ -53,7 +53,7 @@ RULES = FieldRules(
         "ProcessingInputs.S3Input.S3DataDistributionType": ("FullyReplicated", "ShardedByS3Key"),
         "ProcessingInputs.S3Input.S3CompressionType": ("None",),
         "ProcessingOutputConfig.Outputs.AppManaged": (False,),
-        "ProcessingOutputConfig.Outputs.S3Output.S3UploadMode": ("EndOfJob",),
+        "ProcessingOutputConfig.Outputs.S3Output.S3UploadMode": ("EndOfJob", "Continuous"),
     },
 )  # fmt: skip
 
@@ -120,6 +120,7 @@ def _output(step: str, entry: Mapping[str, Any]) -> Output:
             step, f"{place}.S3Output.LocalPath", target["LocalPath"], f"{DEFAULT_BASE}/processing"
         ),
         uri=s3_uri(step, f"{place}.S3Output.S3Uri", target["S3Uri"]),
+        continuous=entry["S3Output"].get("S3UploadMode") == "Continuous",
     )
 
 

@@ -1,21 +1,23 @@
-"""Training steps: CreateTrainingJob's request to a job, and the job to DescribeTrainingJob's answer."""
+"""Training steps: CreateTrainingJob's request to a job, checked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from trainyard.definition.runnable import FieldRules
 from trainyard.errors import DefinitionError
-from trainyard.execution.outcome import JobOutcome
-from trainyard.execution.request import ARN, Channel, Checkpoint, JobRequest, Metric, Output
+from trainyard.execution.request import Channel, Checkpoint, JobRequest, Metric, Output
 from trainyard.execution.steps.job import check_count, container_path, environment, need, s3_uri
+from trainyard.execution.steps.training_result import describe
 from trainyard.execution.targets import Targets
 from trainyard.in_image.opt_ml import DEFAULT_BASE, OptMl
 
 _CHANNEL = "InputDataConfig"
 _SOURCE = f"{_CHANNEL}.DataSource.S3DataSource"
+
+__all__ = ["RULES", "describe", "plan"]
 
 RULES = FieldRules(
     honoured=frozenset({
@@ -26,6 +28,7 @@ RULES = FieldRules(
         "AlgorithmSpecification.ContainerArguments",
         "CheckpointConfig.S3Uri",
         "CheckpointConfig.LocalPath",
+        "EnableManagedSpotTraining",
         "Environment",
         "HyperParameters",
         f"{_CHANNEL}.ChannelName",
@@ -48,7 +51,6 @@ RULES = FieldRules(
         "AlgorithmSpecification.EnableSageMakerMetricsTimeSeries",
         "DebugHookConfig",
         "EnableInterContainerTrafficEncryption",
-        "EnableManagedSpotTraining",
         "EnableNetworkIsolation",
         "ExperimentConfig",
         "InfraCheckConfig",
@@ -66,10 +68,10 @@ RULES = FieldRules(
         "VpcConfig",
     }),
     values={
-        "AlgorithmSpecification.TrainingInputMode": ("File", "FastFile"),
-        f"{_CHANNEL}.InputMode": ("File", "FastFile"),
-        f"{_CHANNEL}.CompressionType": ("None",),
-        f"{_CHANNEL}.RecordWrapperType": ("None",),
+        "AlgorithmSpecification.TrainingInputMode": ("File", "FastFile", "Pipe"),
+        f"{_CHANNEL}.InputMode": ("File", "FastFile", "Pipe"),
+        f"{_CHANNEL}.CompressionType": ("None", "Gzip"),
+        f"{_CHANNEL}.RecordWrapperType": ("None", "RecordIO"),
         f"{_SOURCE}.S3DataType": ("S3Prefix", "ManifestFile"),
         f"{_SOURCE}.S3DataDistributionType": ("FullyReplicated", "ShardedByS3Key"),
         "OutputDataConfig.CompressionType": ("GZIP", "NONE"),
@@ -95,7 +97,7 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
     _check_wait(step, stopping)
     entrypoint, own = algorithm.get("ContainerEntrypoint", []), algorithm.get("ContainerArguments", [])
     entries = arguments.get("InputDataConfig", [])
-    channels = tuple(_channel(step, entry) for entry in entries)
+    channels = tuple(_channel(step, entry, algorithm) for entry in entries)
     return JobRequest(
         name=job_name,
         kind="Training",
@@ -119,6 +121,7 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
         outputs=_outputs(f"{output_path.rstrip('/')}/{job_name}/output", archive=compression == "GZIP"),
         checkpoint=_checkpoint(step, arguments.get("CheckpointConfig")),
         max_runtime=float(stopping.get("MaxRuntimeInSeconds", _DAY)),
+        spot=arguments.get("EnableManagedSpotTraining") is True,
         metrics=tuple(_metric(step, entry) for entry in algorithm.get("MetricDefinitions", [])),
     )
 
@@ -148,7 +151,7 @@ def _metric(step: str, entry: Mapping[str, Any]) -> Metric:
     return metric
 
 
-def _channel(step: str, entry: Mapping[str, Any]) -> Channel:
+def _channel(step: str, entry: Mapping[str, Any], algorithm: Mapping[str, Any]) -> Channel:
     name = str(need(step, entry, "ChannelName", at="InputDataConfig"))
     place = f"InputDataConfig[{name!r}]"
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name) or set(name) == {"."}:
@@ -157,12 +160,23 @@ def _channel(step: str, entry: Mapping[str, Any]) -> Channel:
         )
     uri = s3_uri(step, f"{place}.S3Uri", need(step, entry, "DataSource", "S3DataSource", "S3Uri", at=place))
     source = entry["DataSource"]["S3DataSource"]
+    # FastFile streams what File downloads; on one disk both are links
+    mode: Literal["File", "Pipe"] = (
+        "Pipe" if entry.get("InputMode", algorithm.get("TrainingInputMode")) == "Pipe" else "File"
+    )
+    if mode == "File" and entry.get("CompressionType") == "Gzip":
+        raise DefinitionError(
+            f"step {step!r}: {place}.CompressionType is 'Gzip', which only the InputMode Pipe has; leave it out"
+        )
     return Channel(
         name=name,
         container_path=OptMl().channel(name).as_posix(),
         uri=uri,
         data_type=source.get("S3DataType", "S3Prefix"),
         distribution=source.get("S3DataDistributionType", "FullyReplicated"),
+        mode=mode,
+        compression=entry.get("CompressionType", "None"),
+        record_wrapper=entry.get("RecordWrapperType", "None"),
     )
 
 
@@ -209,27 +223,3 @@ def _checkpoint(step: str, config: Mapping[str, Any] | None) -> Checkpoint | Non
         container_path=place,
         uri=s3_uri(step, "CheckpointConfig.S3Uri", need(step, config, "S3Uri", at="CheckpointConfig")),
     )
-
-
-def describe(arguments: Mapping[str, Any], outcome: JobOutcome) -> dict[str, Any]:
-    """What DescribeTrainingJob would answer; times are in seconds since 1970."""
-    request = outcome.request
-    seconds = round(outcome.ended_at - outcome.started)
-    result = {
-        **arguments,
-        "TrainingJobName": request.name,
-        "TrainingJobArn": f"{ARN}:training-job/{request.name}",
-        "TrainingJobStatus": outcome.status,
-        "SecondaryStatus": outcome.ended.stopped if outcome.ended.stopped else outcome.status,
-        "ModelArtifacts": {"S3ModelArtifacts": request.outputs[0].uri},
-        "FinalMetricDataList": outcome.metrics,
-        "CreationTime": outcome.started,
-        "TrainingStartTime": outcome.started,
-        "TrainingEndTime": outcome.ended_at,
-        "LastModifiedTime": outcome.ended_at,
-        "TrainingTimeInSeconds": seconds,
-        "BillableTimeInSeconds": seconds,
-    }
-    if outcome.failure:
-        result["FailureReason"] = outcome.failure
-    return result
