@@ -60,7 +60,11 @@ class LogFollower:
             if not path.exists():
                 return b""
             self._files[path] = path.open("rb")
-        return self._files[path].read()
+        new = self._files[path].read()
+        if new:
+            with _times_file(path).open("a") as times:
+                times.write(f"{self._files[path].tell()} {int(time.time() * 1000)}\n")
+        return new
 
     def _take(self, host: str, line: str) -> None:
         for name, pattern in self._metrics:
@@ -74,3 +78,15 @@ class LogFollower:
                 self._final[name] = {"MetricName": name, "Value": value, "Timestamp": time.time()}
                 self._on_metric(host, name, value)
         self._on_line(host, line)
+
+
+def times_of(log: Path) -> tuple[list[int], list[int]]:
+    """When a followed log had grown to how many bytes: the sizes, and the times in milliseconds since 1970."""
+    file = _times_file(log)
+    pairs = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    whole = [(int(pair[0]), int(pair[1])) for pair in pairs if len(pair) == 2]
+    return [size for size, _ in whole], [seen for _, seen in whole]
+
+
+def _times_file(log: Path) -> Path:
+    return log.with_suffix(".times")

@@ -1,0 +1,221 @@
+"""EventBridge: rules that start pipelines, Lambda functions and messages, on a schedule or when an event matches.
+
+The rules themselves are kept by moto, as everything that is only configuration.
+
+Source: Amazon EventBridge User Guide, "Events", "Targets"; SageMaker Developer Guide, "Amazon SageMaker AI events".
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+from trainyard.errors import UserError
+from trainyard.execution.request import REGION
+from trainyard.local_aws import event_patterns
+from trainyard.local_aws.messages import AwsError, Request, Response
+from trainyard.local_aws.moto_child import Moto
+from trainyard.local_aws.schedules import Schedule
+from trainyard.local_aws.targets import Deliver, shaped
+
+_ACCOUNT = "0" * 12
+_MOST_ENTRIES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One enabled rule; ``schedule`` and ``pattern`` as they were put, either may be absent."""
+
+    name: str
+    arn: str
+    schedule: str
+    pattern: Mapping[str, Any] | None
+    targets: tuple[Mapping[str, Any], ...]
+
+
+class EventBus:
+    """A Service for the Events API; ``emit`` takes SageMaker's own events.
+
+    ``deliver`` brings what a rule sends to one of its targets; what it raises is written to the endpoint's log.
+    """
+
+    def __init__(self, moto: Moto, deliver: Deliver, now: Callable[[], datetime] | None = None) -> None:
+        self._moto = moto
+        self._deliver = deliver
+        self._now = now or (lambda: datetime.now(UTC))
+        self._rules: list[Rule] | None = None
+        self._due: dict[str, tuple[str, datetime | None]] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def __call__(self, request: Request) -> Response:
+        body = request.body()
+        operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
+        content = _content(body)
+        if operation == "PutEvents":
+            return self._put_events(content)
+        if operation == "PutRule":
+            if content.get("ScheduleExpression"):
+                Schedule(content["ScheduleExpression"])
+            if content.get("EventPattern"):
+                event_patterns.check(_pattern(content["EventPattern"]))
+        response = self._moto(
+            Request(
+                method=request.method, path=request.path, query=request.query, headers=request.headers,
+                stream=BytesIO(body), length=len(body),
+            )
+        )  # fmt: skip
+        if not operation.startswith(("List", "Describe", "Test")):
+            self._rules = None
+        return response
+
+    def emit(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """An event of source ``aws.sagemaker``, matched in a thread of its own: whoever emits does not wait."""
+        event = _event("aws.sagemaker", detail_type, detail, self._now())
+        threading.Thread(target=self._dispatch, args=(event,), name="event", daemon=True).start()
+
+    def run(self) -> None:
+        """Fire the scheduled rules until ``close``."""
+        while not self._stopped.wait(1.0):
+            try:
+                self.tick()
+            except UserError as error:
+                print(f"events: {error}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        self._stopped.set()
+
+    def tick(self) -> None:
+        """Fire what is due; a rule's time begins when it is seen first, or changes."""
+        now = self._now()
+        for rule in self._known_rules():
+            if not rule.schedule:
+                continue
+            schedule = Schedule(rule.schedule)
+            expression, due = self._due.get(rule.arn, ("", None))
+            if expression != rule.schedule:
+                self._due[rule.arn] = (rule.schedule, schedule.next(now))
+            elif due is not None and now >= due:
+                self._due[rule.arn] = (rule.schedule, schedule.next(now))
+                self._fire(
+                    rule, {**_event("aws.events", "Scheduled Event", {}, now), "resources": [rule.arn]}
+                )
+
+    def _put_events(self, content: Mapping[str, Any]) -> Response:
+        entries = content.get("Entries")
+        if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_ENTRIES:
+            raise AwsError(
+                "ValidationException",
+                f"1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have "
+                f"length between 1 and {_MOST_ENTRIES}",
+            )
+        answers, failed = [], 0
+        for entry in entries:
+            try:
+                event = _event(entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), self._now())
+            except (KeyError, TypeError, ValueError):
+                failed += 1
+                answers.append(
+                    {
+                        "ErrorCode": "MalformedDetail",
+                        "ErrorMessage": "Source, DetailType and Detail (JSON) are needed",
+                    }
+                )
+                continue
+            event["resources"] = entry.get("Resources", [])
+            threading.Thread(target=self._dispatch, args=(event,), name="event", daemon=True).start()
+            answers.append({"EventId": event["id"]})
+        body = json.dumps({"FailedEntryCount": failed, "Entries": answers}).encode()
+        return Response(status=200, body=body, headers=(("Content-Type", "application/x-amz-json-1.1"),))
+
+    def _dispatch(self, event: Mapping[str, Any]) -> None:
+        try:
+            rules = self._known_rules()
+        except UserError as error:
+            print(f"events: {error}", file=sys.stderr, flush=True)
+            return
+        for rule in rules:
+            if rule.pattern is not None and event_patterns.matches(rule.pattern, event):
+                self._fire(rule, event)
+
+    def _fire(self, rule: Rule, event: Mapping[str, Any]) -> None:
+        for target in rule.targets:
+            try:
+                self._deliver(target, shaped(target, event), event)
+            except Exception as error:  # a target that fails must not keep the others from their event
+                print(
+                    f"events: rule {rule.name}, target {target.get('Arn')}: {error}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+
+    def _known_rules(self) -> list[Rule]:
+        with self._lock:
+            if self._rules is None:
+                rules = self._moto.call_json("events", "AWSEvents.ListRules", {})["Rules"]
+                self._rules = [self._rule(raw) for raw in rules if raw.get("State", "ENABLED") != "DISABLED"]
+            return self._rules
+
+    def _rule(self, raw: Mapping[str, Any]) -> Rule:
+        listed = self._moto.call_json("events", "AWSEvents.ListTargetsByRule", {"Rule": raw["Name"]})
+        return Rule(
+            name=raw["Name"],
+            arn=raw["Arn"],
+            schedule=raw.get("ScheduleExpression", ""),
+            pattern=_pattern(raw["EventPattern"]) if raw.get("EventPattern") else None,
+            targets=tuple(listed["Targets"]),
+        )
+
+
+def _event(source: str, detail_type: str, detail: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": _ACCOUNT,
+        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "region": REGION,
+        "resources": [
+            value for key, value in detail.items() if key.endswith("Arn") and isinstance(value, str)
+        ],
+        "detail": _as_events_have_it(detail),
+    }
+
+
+def _as_events_have_it(value: Any) -> Any:
+    """Times in events are milliseconds since 1970, where ours are seconds."""
+    if isinstance(value, Mapping):
+        return {
+            key: int(item * 1000)
+            if key.endswith("Time") and isinstance(item, float)
+            else _as_events_have_it(item)
+            for key, item in value.items()
+        }
+    return [_as_events_have_it(item) for item in value] if isinstance(value, list) else value
+
+
+def _content(body: bytes) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"the request is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise AwsError("SerializationException", "the request is no JSON object")
+    return content
+
+
+def _pattern(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise AwsError(
+            "InvalidEventPatternException", f"Event pattern is not valid. Reason: it is not JSON: {error}"
+        ) from error

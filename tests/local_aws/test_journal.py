@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from trainyard.local_aws.journal import Journal, action
+from trainyard.local_aws.messages import Request
+
+
+def request(body: bytes = b"", target: str = "", query: str = "") -> Request:
+    headers = {"x-amz-target": target, "authorization": "a", "x-secret": "s"} if target else {}
+    return Request(
+        method="POST", path="/", query=query, headers=headers, stream=BytesIO(body), length=len(body)
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        (request(target="AWSEvents.PutRule"), "PutRule"),
+        (request(b"Action=CreateRole&RoleName=r"), "CreateRole"),
+        (request(query="Action=CreateTopic"), "CreateTopic"),
+        (request(b"\xff\x00"), ""),
+    ],
+)
+def test_the_operation_of_a_request(asked: Request, name: str) -> None:
+    assert action(asked, asked.body()) == name
+
+
+def test_configuration_is_kept_in_order_and_messages_are_not(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "db")
+    for target in (
+        "A.CreateQueue",
+        "A.SendMessage",
+        "A.PutEvents",
+        "A.ListQueues",
+        "A.DeleteMessage",
+        "A.DeleteQueue",
+    ):
+        journal.take(request(target=target), b"{}")
+    again = list(Journal(tmp_path / "db").requests())
+    assert [one.headers["x-amz-target"] for one in again] == ["A.CreateQueue", "A.DeleteQueue"]
+    assert "x-secret" not in again[0].headers and again[0].body() == b"{}"
