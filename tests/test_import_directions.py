@@ -57,7 +57,7 @@ TABLE = {
             "trainyard.in_image.archives",
         },
         set(),
-        set(),
+        {"boto3", "botocore", "optuna"},
     ),
     "trainyard.local_aws": (
         {

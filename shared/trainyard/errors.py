@@ -23,6 +23,7 @@
     ├── Conflict                  33  not possible in the state that a job, endpoint or execution is in
     ├── ExecutionFailed           30  the execution ended as Failed
     ├── CheckFailed               31  an image breaks the container contract
+    ├── StoreBusy                 34  (a StoreError) another process keeps the store to itself
     └── ExecutionStopped         130  the execution was stopped (Ctrl-C)
 
 A message says the bad value, where it was, what was possible and what to do.
@@ -75,6 +76,10 @@ class SetupError(UserError):
 
 class StoreError(UserError):
     exit_code = 21
+
+
+class StoreBusy(StoreError):
+    exit_code = 34
 
 
 class DiskFull(UserError):

@@ -110,3 +110,51 @@ def test_bad_definition_files_are_refused(cli, tmp_path: Path, text: str) -> Non
     (tmp_path / "bad.json").write_text(text)
     result = cli("run", "--definition", tmp_path / "bad.json")
     assert result.code in {2, 12} and "Traceback" not in result.err
+
+
+def with_steps(definition: list[str], *steps: dict) -> None:
+    """Add steps to the definition's file."""
+    file = Path(definition[1])
+    document = json.loads(file.read_text())
+    document["Steps"] += steps
+    file.write_text(json.dumps(document))
+
+
+def test_some_steps_run_on_the_results_of_an_earlier_execution(cli, definition) -> None:
+    uri = {"Get": "Steps.Make.ProcessingOutputConfig.Outputs['made'].S3Output.S3Uri"}
+    with_steps(
+        definition, {"Name": "Use", "Type": "Model", "Arguments": {"PrimaryContainer": {"ModelDataUrl": uri}}}
+    )
+    early = cli("run", *definition, "--steps", "Use")
+    assert early.code == 23 and "'Use' needs the result of 'Make', which never succeeded here" in early.err
+    assert cli("run", *definition).code == 0
+    for source in ([], ["--from", "last"]):
+        chosen = cli("run", *definition, "--steps", "Use", *source)
+        assert chosen.code == 0, chosen.err
+        assert "Make: started" not in chosen.out and "taken from execution " in chosen.out
+    assert cli("run", *definition, "--from", "last").code == 2
+    assert "did you mean" not in cli("run", *definition, "--steps", "Usee").err
+    assert cli("run", "--resume", "last", "--steps", "Use").code == 2
+
+
+def test_failures_that_are_waited_for_end_with_an_exit_code_all_the_same(cli, definition) -> None:
+    sorry = {
+        "Name": "Sorry",
+        "Type": "Model",
+        "Arguments": {},
+        "DependsOn": [{"Step": "Make", "Trigger": "Failed"}],
+    }
+    with_steps(definition, sorry)
+    ended = cli("run", *definition, "--set", "Word=bad", "--parallel", "1")
+    assert ended.code == 30
+    assert "CompletedWithFailures after" in ended.out and "Sorry: Succeeded" in ended.out
+    assert "what was to run after a failure has run; step Make: AlgorithmError: it is bad" in ended.err
+
+
+def test_cache_modes(cli, definition) -> None:
+    assert "not cached: no earlier run" in cli("run", *definition, "--cache", "aws").out
+    assert "from the cache" in cli("run", *definition, "--cache", "aws").out
+    for off in (["--no-cache"], ["--cache", "off"]):
+        assert "from the cache" not in cli("run", *definition, *off).out
+    refused = cli("run", *definition, "--parallel", "0")
+    assert refused.code == 2 and "0 steps in parallel" in refused.err

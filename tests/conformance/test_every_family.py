@@ -19,15 +19,16 @@ from pipelines import compile as compiler
 from tests.conftest import without_docker
 from trainyard.definition import document as documents
 from trainyard.errors import DockerError, ImageError
+from trainyard.execution.begun import Finished
 from trainyard.execution.data import example_data
 from trainyard.execution.deployment import Deployment
 from trainyard.execution.environments import Environments
-from trainyard.execution.executor import Executor, Finished
+from trainyard.execution.executor import Executor
 from trainyard.execution.images import Images
 from trainyard.execution.launchers.by_target import ByTarget
 from trainyard.execution.launchers.docker import DockerLauncher
-from trainyard.execution.launchers.process import Sandboxes
 from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.machine import Machine
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.store import Store, default_home
 from trainyard.execution.targets import Targets
@@ -47,7 +48,7 @@ class Trained:
     store: Store
     executor: Executor
     targets: Targets
-    sandboxes: Sandboxes
+    machine: Machine
     definition: dict[str, Any]
     parameters: dict[str, str]
     finished: Finished
@@ -70,16 +71,15 @@ def train(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 without_docker(str(error))
         targets = Targets({}, FAMILIES, ROOT, images, as_images=launcher == "docker")
         in_venvs = VenvLauncher(environments, FAMILIES, isolate=isolate)
-        executor = Executor(
-            store, ByTarget({"family": in_venvs, "docker": DockerLauncher(images, store.home)}), targets
-        )
+        launcher = ByTarget({"family": in_venvs, "docker": DockerLauncher(images, store.home)})
+        executor = Executor(store, launcher, targets)
+        machine = Machine(store=store, launcher=launcher, targets=targets)
         definition = compiler.cached_definition(family, default_home() / "compiled")
         data = example_data(store, family, environments.python(family))
         example = {key: str(value) for key, value in family.example.parameters.items()}
         parameters = {"InputDataUri": data, **example}
         finished = executor.start(definition, name, parameters)
-        sandboxes = Sandboxes(environments, FAMILIES, isolate=isolate)
-        return Trained(family, store, executor, targets, sandboxes, definition, parameters, finished)
+        return Trained(family, store, executor, targets, machine, definition, parameters, finished)
 
     return run
 
@@ -151,9 +151,7 @@ def endpoint(trained: Trained):
     if not packages(trained):
         pytest.fail(f"nothing was registered: {trained.finished.reason}")
     package = packages(trained)[0]
-    deployment = Deployment(
-        trained.store, trained.sandboxes, trained.targets, package, name=trained.family.name, port=0
-    )
+    deployment = Deployment(trained.machine, package, name=trained.family.name, port=0)
     with deployment.endpoint:
         yield deployment.endpoint.url
     deployment.remove()

@@ -19,7 +19,8 @@ def uses(name: str, text: str, type_: str = "Training") -> dict[str, Any]:
 
 
 def loop(*body: dict[str, Any], **arguments: Any) -> dict[str, Any]:
-    return step("Loop", "ForEach", Arguments={"ForEachBody": list(body), **arguments})
+    both = {"IterableItems": ["a"], "MaxConcurrency": 2}
+    return step("Loop", "ForEach", Arguments={**both, "ForEachBody": list(body), **arguments})
 
 
 def branches(name: str, then: list[Any], otherwise: list[Any]) -> dict[str, Any]:
@@ -41,6 +42,12 @@ def branches(name: str, then: list[Any], otherwise: list[Any]) -> dict[str, Any]
         ({"Steps": [uses("A", "ForEach.CurrentItem")]}, "is possible only in the body of a ForEach step"),
         ({"Steps": [uses("A", "IterationOutput.B.x")]}, "is possible only in the Selector of a ForEach step"),
         ({"Steps": [loop(step("Stop", "Fail"))]}, "a Fail step cannot be in the body of ForEach 'Loop'"),
+        ({"Steps": [loop(uses("A", "Steps.B.x"), uses("B", "Steps.A.x"))]}, "needs itself: A -> B -> A"),
+        (
+            {"Steps": [loop(step("A")), uses("B", "Steps.A.x")]},
+            r"step 'A' is in the body of ForEach 'Loop'; outside it, wait .* Steps.Loop.IterationOutputs\[0\].A",
+        ),
+        ({"Steps": [loop(step("A")), step("B", DependsOn=["A"])]}, "'A' is in the body of ForEach 'Loop'"),
         ({"Steps": [step("A", DependsOn=["a"])]}, r"step 'A', DependsOn\[0\]: no step 'a'; possible: A"),
         (
             {"Steps": [step("A")], "PipelineExperimentConfig": {"TrialName": {"Get": "Steps.A.x"}}},
@@ -74,7 +81,7 @@ def test_contradictions(definition, message):
             loop(
                 uses("A", "ForEach.CurrentItem.uri"),
                 uses("B", "Steps.A.x"),
-                Selector=[{"Get": "IterationOutput.B.x"}],
+                Selector={"Pick": "MinBy", "Field": {"Get": "IterationOutput.B.x"}},
             )
         ],
     ],

@@ -31,6 +31,9 @@ class Run:
     def step_property(self, step: str, path: Path) -> Any:
         return lookup(self.found({"Train": TRAIN}, step), path)
 
+    def current_item(self, path: Path) -> Any:
+        return lookup({"uri": "s3://b/item"}, path)
+
     def property_file(self, step: str, name: str) -> Any:
         return self.found({("Evaluate", "Report"): REPORT}, (step, name))
 
@@ -70,6 +73,7 @@ MODEL = get("Steps.Train.ModelArtifacts.S3ModelArtifacts")
         (get("PipelineExperimentConfig.TrialName"), "my TrialName"),
         (get("Steps.Train.Seconds"), 12),
         (get("Steps.Train.Nothing"), None),
+        (get("ForEach.CurrentItem.uri"), "s3://b/item"),
         (MODEL, "s3://b/model"),
         (auc(), 0.75),
         (RESULT, [1, 2]),
@@ -101,7 +105,7 @@ def test_resolve(value, result):
         (join("/", "a", get("Steps.Later.A")), r"a/\$\{Steps\.Later\.A\}: Steps\.Later\.A: "),
         (join("/", "a", get("Steps.Train.Nothing")), "null .null. cannot be part of a Std:Join"),
         (join("/", RESULT), r"a list \(\[1, 2\]\) cannot be part of a Std:Join"),
-        (get("ForEach.CurrentItem"), "ForEach has a value only inside a ForEach step"),
+        (get("IterationOutput.A.x"), "IterationOutput has a value only in the Selector of a ForEach step"),
     ],
 )
 def test_what_has_no_value_is_named(value, message):

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from trainyard.definition.document import parse
+from trainyard.definition.kinds import REFUSED
 from trainyard.definition.runnable import FieldRules, check_arguments, check_runnable
 from trainyard.errors import Unsupported
 
@@ -89,3 +90,10 @@ def test_a_listed_path_stands_for_all_below_it():
     check_arguments("S", {"A": {"x": [1, {"y": 2}]}, "B": {"C": {"D": {"z": 1}}}}, rules)
     with pytest.raises(Unsupported, match=r"Arguments\.B\.C\.E: cannot be honoured here; possible: D"):
         check_arguments("S", {"B": {"C": {"E": 1}}}, rules)
+
+
+@pytest.mark.parametrize("type_", sorted(REFUSED))
+def test_types_that_never_run_on_one_machine_say_why(type_):
+    document = parse({"Steps": [{"Name": "S", "Type": type_, "Arguments": {}}]})
+    with pytest.raises(Unsupported, match=f"type {type_} cannot run here: .{{20,}}; possible: none"):
+        check_runnable(document, {})

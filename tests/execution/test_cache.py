@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from trainyard.execution.cache import difference, job_key, look_up
+from trainyard.definition.steps import Step
+from trainyard.execution.cache import aws_key, difference, job_key, look_up
 from trainyard.execution.request import Channel, Checkpoint, JobRequest, Output
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.targets import Target
@@ -99,3 +100,42 @@ def test_an_older_run_stands_in_for_one_whose_outputs_are_gone(store, key) -> No
     assert hit() == "old"
     store.objects.put_bytes(b"longer", parse_uri("s3://b/made/old"))
     assert hit() == "output s3://b/made/new of the earlier run is gone or has changed"
+
+
+def aws(type_: str, **arguments) -> dict[str, str]:
+    return aws_key(Step(name="S", type=type_, arguments={}, own={"FunctionArn": "f"}), arguments)
+
+
+def test_awss_key_has_the_listed_fields_to_the_letter() -> None:
+    key = aws(
+        "Training",
+        HyperParameters={"depth": "3"},
+        InputDataConfig=[{"DataSource": {"S3DataSource": {"S3Uri": "s3://b/code-2026/"}}}],
+        OutputDataConfig={"S3OutputPath": "s3://b/o"},
+        ResourceConfig={"InstanceCount": 2},
+        RoleArn="role",
+    )
+    assert key == {
+        "key": "request, as on AWS",
+        "HyperParameters.depth": "3",
+        "InputDataConfig[0].DataSource.S3DataSource.S3Uri": "s3://b/code-2026/",
+    }
+
+
+def test_awss_key_of_tuning_leaves_out_what_is_not_listed() -> None:
+    one = {"StaticHyperParameters": {"a": "1"}, "RoleArn": "role"}
+    key = aws(
+        "Tuning", TrainingJobDefinition=one, TrainingJobDefinitions=[one], HyperParameterTuningJobConfig={}
+    )
+    assert set(key) == {
+        "key", "TrainingJobDefinition.StaticHyperParameters.a", "TrainingJobDefinitions[0].StaticHyperParameters.a",
+    }  # fmt: skip
+    assert aws("Lambda", x=1) == {"key": "request, as on AWS", "x": "1", "FunctionArn": "f"}
+
+
+def test_keys_of_the_two_kinds_are_not_compared(store, key) -> None:
+    store.state.add_execution("e", "p", {}, {}, {})
+    store.state.start_step("e", "S", "Training", cache_key=key())
+    store.state.update_step("e", "S", status="Succeeded", ended=time.time(), outputs={})
+    found = look_up(store.state, store.objects, "p", "S", aws("Training", Environment={"A": "1"}), None)
+    assert (found.hit, found.note) == (None, "the earlier run was kept under another kind of key")

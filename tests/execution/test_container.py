@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from trainyard.execution.container import Invocation, Reply, message_of, send
+from trainyard.execution.container import Invocation, Reply, message_of, open_stream, send
 from trainyard.execution.model_data import ModelError
 
 
@@ -15,8 +15,16 @@ class Echo(BaseHTTPRequestHandler):
     def do_POST(self):
         if self.path == "/slow":
             threading.Event().wait(1)
-        if self.path == "/rude":
-            return
+        answers = {"/rude": lambda: None, "/parts": self.send_parts, "/short": self.send_half}
+        answers.get(self.path, self.send_all)()
+
+    def send_half(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "10")
+        self.end_headers()
+        self.wfile.write(b"half")
+
+    def send_all(self):
         self.send_response(418)
         self.send_header("Content-Type", "text/plain")
         self.send_header("X-Amzn-SageMaker-Custom-Attributes", "b=2")
@@ -24,6 +32,14 @@ class Echo(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         names = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes")
         self.wfile.write(repr([self.path, body, *(self.headers[name] for name in names)]).encode())
+
+    def send_parts(self):
+        self.send_response(200)
+        self.end_headers()
+        for part in (b"one", b"two"):
+            self.wfile.write(part)
+            self.wfile.flush()
+            threading.Event().wait(0.1)
 
     def log_message(self, *_):
         pass
@@ -99,3 +115,19 @@ def test_a_container_that_has_ended_says_why(url):
 )
 def test_the_message_of_a_refusal(body, message):
     assert message_of(Reply(status=400, body=body)) == message
+
+
+def test_a_stream_is_read_as_it_comes(url):
+    streamed = open_stream(Standing(url), "POST", "/parts", Invocation(body=b"x"))
+    assert streamed.status == 200
+    assert list(streamed.parts) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_answer_that_breaks_off_is_none(url, whole):
+    with pytest.raises(ModelError, match="the container does not answer: exit code 1") as error:
+        if whole:
+            send(Standing(url, "exit code 1"), "POST", "/short", Invocation(body=b"x"))
+        else:
+            list(open_stream(Standing(url, "exit code 1"), "POST", "/short", Invocation(body=b"x")).parts)
+    assert error.value.status == 503

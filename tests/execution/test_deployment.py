@@ -12,7 +12,8 @@ import pytest
 from trainyard import families
 from trainyard.errors import EndpointError, Unsupported
 from trainyard.execution.deployment import LOCAL, Deployment, address
-from trainyard.execution.launchers.process import Sandboxes
+from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.machine import Machine
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.targets import Target, Targets
 from trainyard.in_image.archives import write_archive
@@ -42,9 +43,9 @@ def deploy(store, plain_venv: Path, environments, root: Path, namespaces):
 
     def make(container: dict, name: str = "e", port: int = 0) -> Deployment:
         package = {"ModelPackageArn": "arn:x/g/1", "InferenceSpecification": {"Containers": [container]}}
-        return Deployment(
-            store, Sandboxes(environments, targets.families), targets, package, name=name, port=port
-        )
+        launcher = VenvLauncher(environments, targets.families)
+        machine = Machine(store=store, launcher=launcher, targets=targets)
+        return Deployment(machine, package, name=name, port=port)
 
     yield make
     serve.unlink()

@@ -6,11 +6,13 @@ import time
 
 import pytest
 
-from trainyard.errors import DefinitionError, NotFound, ParameterError, StoreError, Unsupported
+from tests.conftest import wait_until
+from trainyard.errors import DefinitionError, NotFound, ParameterError, StoreError, Unsupported, UsageError
 from trainyard.execution import events
 from trainyard.execution.executor import Executor
 from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.s3 import parse_uri
+from trainyard.execution.selection import Selection
 from trainyard.execution.targets import Target, Targets
 
 COPY = """
@@ -141,7 +143,7 @@ def test_changed_contents_behind_the_same_uri_are_a_miss(store, make_executor, p
 
 def test_no_cache_and_lost_outputs_run_again(store, make_executor, pipeline) -> None:
     first = make_executor().start(pipeline, "p", {})
-    again = make_executor().start(pipeline, "p", {}, use_cache=False)
+    again = make_executor().start(pipeline, "p", {}, cache="off")
     assert store.state.step(again.execution, "Copy")["cache_source"] is None
     for execution in (first.execution, again.execution):
         store.objects.delete(parse_uri(f"{MADE}/{execution}/all.txt"))
@@ -174,14 +176,14 @@ def test_expired_results_run_again(store, make_executor, pipeline) -> None:
 
 def test_one_step_alone_takes_the_newest_results(store, make_executor, pipeline) -> None:
     with pytest.raises(NotFound, match=r"'Fit' needs the result of 'Copy', which never succeeded"):
-        make_executor().start(pipeline, "p", {}, only="Fit")
+        make_executor().start(pipeline, "p", {}, selected=Selection(("Fit",)))
     first = make_executor().start(pipeline, "p", {})
-    alone = make_executor().start(pipeline, "p", {"Depth": 9}, only="Fit")
+    alone = make_executor().start(pipeline, "p", {"Depth": 9}, selected=Selection(("Fit",)))
     assert alone.status == "Succeeded"
     assert statuses(store, alone.execution) == {"Copy": "Succeeded", "Fit": "Succeeded"}
-    assert store.state.step(alone.execution, "Copy")["cache_source"] == first.execution
+    assert store.state.step(alone.execution, "Copy")["selected_from"] == first.execution
     with pytest.raises(NotFound, match="no step 'Nothing' in p; there are: Copy"):
-        make_executor().start(pipeline, "p", {}, only="Nothing")
+        make_executor().start(pipeline, "p", {}, selected=Selection(("Nothing",)))
 
 
 def test_nothing_starts_when_something_cannot_run(
@@ -356,3 +358,60 @@ def test_two_executions_at_once_in_one_store(store, make_executor, pipeline) -> 
         thread.join()
     assert [finished.status for finished in results] == ["Succeeded"] * 4
     assert len({finished.execution for finished in results}) == 4
+
+
+def test_awss_key_is_the_request_and_not_what_is_stored(store, make_executor, pipeline) -> None:
+    first = make_executor().start(pipeline, "p", {}, cache="aws")
+    assert store.state.step(first.execution, "Copy")["cache_note"] == "no earlier run"
+    store.objects.put_bytes(b"HELLO ", parse_uri("s3://bucket/raw/a"))
+    second = make_executor().start(pipeline, "p", {"Depth": 4}, cache="aws")
+    copy = store.state.step(second.execution, "Copy")
+    assert copy["cache_source"] == first.execution, copy["cache_note"]
+    row = store.state.step(second.execution, "Fit")
+    assert (row["cache_source"], row["cache_note"]) == (None, "HyperParameters.depth: '3' -> '4'")
+    third = make_executor().start(pipeline, "p", {})
+    note = store.state.step(third.execution, "Copy")["cache_note"]
+    assert note == "the earlier run was kept under another kind of key"
+
+
+def test_at_most_so_many_steps_run_at_once(store, make_executor, put_script, processing, definition) -> None:
+    code = put_script("wait", "import time; time.sleep(0.3)")
+    document = definition(processing("A", code), processing("B", code))
+    finished = make_executor().start(document, "p", {}, parallel=1)
+    first, second = store.state.steps(finished.execution)
+    assert first["ended"] <= second["started"]
+    assert store.execution(finished.execution)["options"]["parallel"] == 1
+    with pytest.raises(UsageError, match="0 steps in parallel are not possible"):
+        make_executor().start(document, "p", {}, parallel=0)
+
+
+def test_a_step_that_was_waiting_for_its_turn_does_not_start_after_a_failure(
+    store, make_executor, put_script, processing, definition
+) -> None:
+    code = put_script("fail", "raise SystemExit(1)")
+    document = definition(processing("A", code), processing("B", code), processing("C", code))
+    finished = make_executor().start(document, "p", {}, parallel=1)
+    assert statuses(store, finished.execution) == {"A": "Failed"}
+
+
+def test_a_job_that_somebody_stops_fails_the_execution_unless_that_is_waited_for(
+    store, make_executor, put_script, training, definition
+) -> None:
+    fit = training("Fit", put_script("slow", "import time; time.sleep(60)"))
+    calm = {
+        "Name": "Calm",
+        "Type": "Model",
+        "Arguments": {},
+        "DependsOn": [{"Step": "Fit", "Trigger": "Stopped"}],
+    }
+
+    def stop_when_it_runs() -> None:
+        wait_until(lambda: bool(store.recorder.running()))
+        store.recorder.stop("training-job", store.recorder.running()[0].name)
+
+    for steps, status in (([fit], "Failed"), ([fit, calm], "CompletedWithFailures")):
+        thread = threading.Thread(target=stop_when_it_runs)
+        thread.start()
+        finished = make_executor().start(definition(*steps), "p", {})
+        thread.join()
+        assert (finished.status, finished.reason) == (status, "step Fit: the job was stopped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from trainyard.errors import DiskFull
+from trainyard.errors import DefinitionError, DiskFull, SetupError, StoreBusy, StoreError
+from trainyard.execution import faults
 from trainyard.execution.data import put_data
 from trainyard.execution.executor import Executor
 from trainyard.execution.launchers.venv import VenvLauncher
@@ -135,3 +137,26 @@ def test_a_killed_executor_leaves_no_job_and_resume_repeats_nothing(
     assert row["status"] == ("Failed" if number == signal.SIGKILL else "Stopped")
     assert executor(store, plain_venv, environments, root).resume(row["id"]).status == "Succeeded"
     assert sorted(map(int, log.read_text().split())) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (faults.Fault(""), "SageMaker.JOB_INTERNAL_ERROR"),
+        (faults.ServiceFault(""), "Step.SERVICE_FAULT"),
+        (faults.CapacityError(""), "SageMaker.CAPACITY_ERROR"),
+        (SetupError(""), "SageMaker.JOB_INTERNAL_ERROR"),
+        (DiskFull(""), "SageMaker.RESOURCE_LIMIT"),
+        (StoreBusy(""), "Step.THROTTLING"),
+        (StoreError("no such object"), ""),
+        (DefinitionError(""), ""),
+    ],
+)
+def test_what_a_retry_policy_knows_a_failure_by(error, kind) -> None:
+    assert faults.exception_type(error) == kind
+
+
+def test_errors_of_the_system_are_faults_where_the_machine_has_no_more_to_give() -> None:
+    assert isinstance(faults.of_system(OSError(errno.ENOMEM, "")), faults.ResourceLimit)
+    assert isinstance(faults.of_system(OSError(errno.EADDRINUSE, "")), faults.CapacityError)
+    assert faults.of_system(OSError(errno.EACCES, "")) is None

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from trainyard.definition.document import parse
 from trainyard.errors import ExpressionError
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.scope import ExecutionScope
+from trainyard.execution.scope import ExecutionScope, Iteration
 
 
 @pytest.fixture
@@ -54,3 +56,17 @@ def test_a_broken_property_file_says_so(scope, store) -> None:
     store.objects.put_bytes(b"{", parse_uri("s3://b/out/in/f.json"))
     with pytest.raises(ExpressionError, match="cannot be read as JSON"):
         scope.property_file("Eval", "F")
+
+
+def test_in_a_for_each_step_names_mean_the_steps_of_the_same_iteration(scope, store) -> None:
+    turn = Iteration("Loop", 2, '{"a": {"b": 5}}', frozenset({"Eval"}))
+    inside = replace(scope, iteration=turn)
+    assert inside.current_item(("a", "b")) == 5
+    assert inside.current_item(()) == '{"a": {"b": 5}}'
+    assert turn.context == {"ParentStepName": "Loop", "Index": 2, "Item": '{"a": {"b": 5}}'}
+    store.state.start_step("e", "Eval-2", "Processing", result={"A": 1})
+    assert (inside.step_property("Eval", ("A",)), inside.recorded("Other")) == (1, "Other")
+    with pytest.raises(ExpressionError, match="the item 'x' is not JSON"):
+        replace(scope, iteration=Iteration("Loop", 0, "x", frozenset())).current_item(("a",))
+    with pytest.raises(ExpressionError, match="only while a ForEach step runs"):
+        scope.current_item(())

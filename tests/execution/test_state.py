@@ -4,6 +4,9 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import pytest
+
+from trainyard.errors import StoreBusy
 from trainyard.execution import state as state_module
 from trainyard.execution.s3 import ObjectStore, parse_uri
 from trainyard.execution.state import State
@@ -79,3 +82,43 @@ def test_many_threads_write_at_once(tmp_path: Path) -> None:
         thread.join()
     assert len(state.executions(1000)) == 80
     assert sqlite3.connect(tmp_path / "db").execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_store_of_an_earlier_version_gets_its_new_columns(tmp_path: Path) -> None:
+    state = State(tmp_path / "db")
+    add(state, "e1")
+    with sqlite3.connect(tmp_path / "db") as connection:
+        for column in ("selected_from", "iteration"):
+            connection.execute(f"ALTER TABLE steps DROP COLUMN {column}")
+    again = State(tmp_path / "db")
+    again.start_step("e1", "S", "Training", iteration={"Index": 1}, selected_from="e0")
+    assert again.step("e1", "S")["iteration"] == {"Index": 1}
+
+
+def test_executions_of_one_pipeline(tmp_path: Path) -> None:
+    state = State(tmp_path / "db")
+    for name, pipeline in (("a", "p"), ("b", "q"), ("c", "p")):
+        add(state, name, pipeline)
+    assert [row["id"] for row in state.executions(pipeline="p")] == ["c", "a"]
+    assert len(state.executions(2)) == 2
+
+
+def test_only_what_executes_becomes_stopping(tmp_path: Path) -> None:
+    state = State(tmp_path / "db")
+    add(state, "e1")
+    assert [state.mark_stopping("e1"), state.mark_stopping("e1"), state.mark_stopping("none")] == [
+        True,
+        False,
+        False,
+    ]
+    assert state.execution("e1")["status"] == "Stopping"
+
+
+def test_a_store_that_another_keeps_to_itself_is_busy(tmp_path: Path, monkeypatch) -> None:
+    state = State(tmp_path / "db")
+    state._connect().execute("PRAGMA busy_timeout=10")
+    other = sqlite3.connect(tmp_path / "db")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreBusy, match="is in use by others"):
+        add(state, "e1")
+    other.close()

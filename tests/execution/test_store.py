@@ -81,3 +81,15 @@ def test_looking_does_not_disturb_a_start(store: Store) -> None:
             assert store.execution("e9")["status"] == "Executing"
         assert store.execution("e9")["status"] == "Failed"
     assert time.monotonic() - began < 5
+
+
+def test_an_execution_whose_process_died_while_it_stopped_is_failed(store) -> None:
+    store.state.add_execution("e1", "p", {}, {}, {})
+    store.state.start_step("e1", "S", "Training", selected_from="e0", iteration={"Index": 0})
+    store.state.mark_stopping("e1")
+    row = store.execution("e1")
+    assert row["status"] == "Failed" and row["failure"].startswith("its process died")
+    [step] = describe_execution(row, store.state.steps("e1"))["PipelineExecutionSteps"]
+    assert (step["StepStatus"], step["FailureReason"]) == ("Failed", "its process died")
+    assert step["SelectiveExecutionResult"] == {"SourcePipelineExecutionId": "e0"}
+    assert step["IterationContext"] == {"Index": 0}

@@ -24,7 +24,7 @@ def test_nothing_of_a_failed_transaction_stays(tmp_path):
     database = tmp_path / "state.sqlite3"
     make_tables(database)
     with pytest.raises(KeyError), transaction(database) as connection:
-        connection.execute("INSERT INTO model_package_groups VALUES ('a', 'now')")
+        connection.execute("INSERT INTO model_package_groups (name, created) VALUES ('a', 'now')")
         raise KeyError
     with transaction(database) as connection:
         assert connection.execute("SELECT * FROM model_package_groups").fetchall() == []
@@ -43,4 +43,6 @@ def test_a_full_disk_is_said_to_be_full(tmp_path):
     with pytest.raises(DiskFull, match="set TRAINYARD_HOME"), transaction(database) as connection:
         connection.execute("PRAGMA max_page_count = 1")
         for number in range(1000):
-            connection.execute("INSERT INTO model_package_groups VALUES (?, ?)", (str(number), "x" * 1000))
+            connection.execute(
+                "INSERT INTO model_package_groups (name, created) VALUES (?, ?)", (str(number), "x" * 1000)
+            )

@@ -143,3 +143,40 @@ def test_what_cannot_be_is_refused_and_changes_nothing(registry, call, message):
     assert message in str(error.value)
     assert len(registry.versions("a")) == 1
     assert len(registry.approvals("a", 1)) == 1
+
+
+def test_a_version_is_changed_in_its_request(registry):
+    arn = registry.register("a", {"Domain": "OTHER"}, {})
+    registry.update(arn, lambda request: {**request, "Task": "OTHER"}, ["Task"])
+    package = registry.describe(arn)
+    assert (package["Domain"], package["Task"]) == ("OTHER", "OTHER")
+
+    def refuse(request):
+        raise RegistryError("no")
+
+    with pytest.raises(RegistryError, match="no"):
+        registry.update(arn, refuse, ["Task"])
+    with pytest.raises(NotFound):
+        registry.update(package_arn("a", 2), dict, [])
+    assert registry.changes(0) == [(1, arn, []), (2, arn, ["Task"])]
+
+
+def test_a_deleted_version_leaves_its_number(registry):
+    for _ in range(2):
+        registry.register("a", {}, {}, None)
+    registry.delete(package_arn("a", 2))
+    assert [each["version"] for each in registry.versions("a")] == [1]
+    assert registry.approvals("a", 2) == []
+    assert registry.register("a", {}, {}) == package_arn("a", 3)
+    with pytest.raises(NotFound, match="no version 2; there are: 1, 3"):
+        registry.delete(package_arn("a", 2))
+
+
+def test_changes_are_numbered_on(registry):
+    assert registry.last_change() == 0
+    registry.register("a", {}, {})
+    last = registry.last_change()
+    registry.decide("a", 1, "Approved", by="boto3", reason=None)
+    assert "ApprovalDescription" not in registry.describe(package_arn("a", 1))
+    assert [members for _, _, members in registry.changes(last)] == [["ModelApprovalStatus"]]
+    assert registry.changes(registry.last_change()) == []

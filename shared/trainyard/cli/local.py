@@ -18,7 +18,8 @@ from trainyard.execution.targets import Targets, parse_mapping
 from trainyard.families import Family, find_families, repository_root
 
 if TYPE_CHECKING:
-    from trainyard.execution.executor import Finished
+    from trainyard.execution.begun import Finished
+    from trainyard.execution.machine import Machine
 
 _MOST_NUMBERS = 20
 
@@ -48,8 +49,23 @@ class Local:
         self.targets = Targets(mapped, self.families, self.root, images, as_images=launcher == "docker")
         in_venvs = VenvLauncher(self.environments, self.families)
         in_images = DockerLauncher(images, self.store.home)
-        launchers = ByTarget({"family": in_venvs, "venv": in_venvs, "docker": in_images})
-        self.executor = Executor(self.store, launchers, self.targets, watch)
+        self.launcher = ByTarget({"family": in_venvs, "venv": in_venvs, "docker": in_images})
+        self.executor = Executor(self.store, self.launcher, self.targets, watch)
+
+    def machine(self, endpoint_url: str) -> Machine:
+        """A machine of its own whose jobs find the local AWS endpoint at that address."""
+        from trainyard.execution.machine import Machine
+
+        targets = Targets(
+            self.targets.mapped,
+            self.families,
+            self.root,
+            self.targets.images,
+            as_images=self.targets.as_images,
+        )
+        return Machine(
+            store=self.store, launcher=self.launcher, targets=targets, endpoint_url=endpoint_url
+        )
 
     def definition(self, family: Family, watch: Watcher) -> dict[str, Any]:
         from pipelines import compile as compiler
@@ -144,7 +160,8 @@ def _property_files(store: Store, row: Row, steps: Sequence[Row]) -> dict[str, d
     )
     found = {}
     for step in steps:
-        for file in document.by_name[step["name"]].property_files if step["status"] == "Succeeded" else ():
+        known = document.by_name.get(step["name"]) if step["status"] == "Succeeded" else None
+        for file in known.property_files if known else ():
             numbers = dict(_numbers(scope.property_file(step["name"], file.name)))
             found[file.name] = dict(list(numbers.items())[:_MOST_NUMBERS])
     return found
@@ -169,6 +186,10 @@ def finish(store: Store, finished: Finished, *, as_json: bool) -> int:
 
         print(summary(document), flush=True)
     resume = f"go on with: trainyard run --resume {finished.execution}"
+    if finished.status == "CompletedWithFailures":
+        raise ExecutionFailed(
+            f"execution {finished.execution} is over, and what was to run after a failure has run; {finished.reason}"
+        )
     if finished.status == "Stopped":
         raise ExecutionStopped(f"execution {finished.execution} was stopped; {resume}")
     if finished.status == "Failed":

@@ -77,7 +77,7 @@ class Board:
         if isinstance(event, StepStarted):
             seen.status, seen.began = "Executing", time.monotonic()
         elif isinstance(event, Note):
-            seen.note = event.text
+            seen.note = seen.line = event.text
         elif isinstance(event, MetricSeen):
             seen.metrics.setdefault(event.name, {})[event.host] = event.value
         elif isinstance(event, LogLine):

@@ -13,8 +13,11 @@ from trainyard.cli.progress import watching
 from trainyard.errors import UsageError
 from trainyard.execution.data import example_data, put_data
 from trainyard.execution.events import Note, Watcher
+from trainyard.execution.selection import Selection
 from trainyard.execution.store import DEFAULT_BUCKET
 from trainyard.families import Family, find_family
+
+_OF_A_NEW_RUN = ("data", "set", "map", "with", "name", "cache", "parallel", "steps", "from", "dry_run")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +32,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", metavar="EXECUTION", help="go on with a failed or stopped execution, or 'last'"
     )
     local.add_run_arguments(parser)
-    parser.add_argument("--no-cache", action="store_true", help="run every step, whatever ran before")
+    parser.add_argument(
+        "--cache",
+        choices=("content", "aws", "off"),
+        help="what makes a step the same as before: what is stored (default), or the request to the letter as on "
+        "AWS; off runs every step",
+    )
+    parser.add_argument("--no-cache", dest="cache", action="store_const", const="off", help="--cache off")
+    parser.add_argument("--parallel", type=int, metavar="N", help="run at most so many steps at once")
+    parser.add_argument(
+        "--steps",
+        type=_names,
+        metavar="A,B",
+        help="run only these steps, on the newest results of the steps that they need",
+    )
+    parser.add_argument(
+        "--from", metavar="EXECUTION", help="with --steps: take results of this execution, or 'last'"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print each planned job and run nothing")
 
 
@@ -37,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
     chosen = [name for name in ("family", "definition", "resume") if getattr(args, name)]
     if len(chosen) != 1:
         raise UsageError("say what to run, one of: FAMILY, --definition FILE, --resume EXECUTION")
-    extra = [
-        name for name in ("data", "set", "map", "with", "name", "no_cache", "dry_run") if getattr(args, name)
-    ]
+    extra = [name for name in _OF_A_NEW_RUN if getattr(args, name)]
     if args.resume and extra:
         raise UsageError(
             f"--resume goes on as the execution began; --{extra[0].replace('_', '-')} has no place with it"
         )
+    if getattr(args, "from") and not args.steps:
+        raise UsageError("--from goes with --steps: it says which execution's results they run on")
     with watching(to_stderr=args.json) as watch:
         here = local.Local(watch, args.map, getattr(args, "with"))
         if args.resume:
@@ -53,7 +72,14 @@ def run(args: argparse.Namespace) -> int:
             if args.dry_run:
                 plan = here.executor.plan(definition, name, parameters)
             else:
-                finished = here.executor.start(definition, name, parameters, use_cache=not args.no_cache)
+                finished = here.executor.start(
+                    definition,
+                    name,
+                    parameters,
+                    parallel=args.parallel,
+                    selected=_selected(here, args),
+                    cache=args.cache or "content",
+                )
     if args.dry_run:
         from trainyard.execution.jobs import printable
 
@@ -69,6 +95,17 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(steps, indent=2) if args.json else _plan_text(steps))
         return 0
     return local.finish(here.store, finished, as_json=args.json)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def _selected(here: local.Local, args: argparse.Namespace) -> Selection | None:
+    if not args.steps:
+        return None
+    source = getattr(args, "from")
+    return Selection(args.steps, here.store.execution(source)["id"] if source else "")
 
 
 def _what(

@@ -10,7 +10,7 @@ from trainyard.cli import local
 from trainyard.cli.progress import Plain
 from trainyard.errors import NotFound
 from trainyard.execution.deployment import Deployment, check_name
-from trainyard.execution.launchers.process import Sandboxes
+from trainyard.execution.machine import Machine
 from trainyard.execution.store import Store
 from trainyard.registry.packages import package_arn
 
@@ -41,11 +41,9 @@ def run(args: argparse.Namespace) -> int:
     here = local.Local(Plain(sys.stderr).take, args.map, getattr(args, "with"))
     arn = chosen_package(here.store, args.group, args.package)
     name = args.name or args.group
-    sandboxes = Sandboxes(here.environments, here.families)
+    machine = Machine(store=here.store, launcher=here.launcher, targets=here.targets)
     with here.store.living(check_name(name), "endpoint"):
-        deployment = Deployment(
-            here.store, sandboxes, here.targets, here.store.registry.describe(arn), name=name, port=args.port
-        )
+        deployment = Deployment(machine, here.store.registry.describe(arn), name=name, port=args.port)
         _serve(deployment, name, arn, as_json=args.json)
     return 0
 
@@ -58,7 +56,7 @@ def _serve(deployment: Deployment, name: str, arn: str, *, as_json: bool) -> Non
         if as_json:
             print(json.dumps({"url": url, "ModelPackageArn": arn, "models": len(models)}), flush=True)
             return
-        many = f", {len(models)} models" if deployment.multi_model else ""
+        many = f", {len(models)} models" if deployment.server.multi_model else ""
         target = f" --target-model {models[0]}" if models else ""
         print(f"{arn} at {url}{many}; Ctrl-C ends it")
         print(f"try: trainyard invoke {name} REQUEST.json{target}", flush=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from trainyard.cli.table import table
 
-_WIDEST_NOTE = 70
+_WIDEST_NOTE = 60
 
 
 def summary(document: dict[str, Any]) -> str:
@@ -47,10 +47,24 @@ def _step(entry: dict[str, Any]) -> tuple[str, str, str, str, str]:
     took = f"{entry['EndTime'] - entry['StartTime']:.1f} s" if entry["EndTime"] else ""
     note = entry.get("CacheNote", "")
     note = note if len(note) <= _WIDEST_NOTE else f"{note[:_WIDEST_NOTE]}..."
+    remarks = [f"attempt {entry['AttemptCount']}"] if entry["AttemptCount"] > 1 else []
     if "CacheHitResult" in entry:
-        remark = f"cached: {note}"
-    else:
-        remark = (
-            f"not cached: {note}" if note else entry["Metadata"].get("Condition", {}).get("Explanation", "")
+        remarks.append(f"cached: {note}")
+    elif "SelectiveExecutionResult" in entry:
+        remarks.append(
+            f"taken from execution {entry['SelectiveExecutionResult']['SourcePipelineExecutionId']}"
         )
-    return entry["StepName"], entry["StepType"], entry["StepStatus"], took, remark
+    elif note:
+        remarks.append(f"not cached: {note}")
+    else:
+        remarks.append(_result(entry["Metadata"]))
+    return entry["StepName"], entry["StepType"], entry["StepStatus"], took, "; ".join(filter(None, remarks))
+
+
+def _result(metadata: dict[str, Any]) -> str:
+    """What a step that is no job came to."""
+    each = metadata.get("ForEach", {})
+    if each:
+        best = f"; best: {each['Selector']['StepName']}" if "Selector" in each else ""
+        return f"{each['SucceededStepCount']} of {each['TotalStepCount']} steps succeeded{best}"
+    return str(metadata.get("Condition", {}).get("Explanation", ""))

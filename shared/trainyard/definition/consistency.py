@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trainyard.definition import functions, order
+from trainyard.definition import cleanup, for_each, functions, order
 from trainyard.definition.functions import Get
 from trainyard.definition.problems import OBJECT, Problems, Where, kind_of, possible
 from trainyard.definition.steps import Step
 
 if TYPE_CHECKING:
     from trainyard.definition.document import Document
-
-NOT_IN_A_BODY = ("Condition", "Fail", "ForEach")
 
 
 def check(document: Document, problems: Problems) -> None:
@@ -34,12 +32,17 @@ def check(document: Document, problems: Problems) -> None:
         _check_depends_on(document, step, problems)
         for where, get in step.references:
             _check_reference(document, step, where, get, problems)
-        if step.parent and step.parent.branch == "body" and step.type in NOT_IN_A_BODY:
-            problems.add(
-                step.where, f"a {step.type} step cannot be in the body of ForEach {step.parent.step!r}"
-            )
-    cycle = order.find_cycle(order.edges(document)) if len(counts) == len(steps) else None
-    if cycle:
+        if step.type == "ForEach":
+            for_each.check(document, step, problems)
+            _check_cycle(order.body_edges(step), problems)
+        if step.type == "Cleanup":
+            cleanup.check(document, step, problems)
+    if len(counts) == len(steps):
+        _check_cycle(order.edges(document), problems)
+
+
+def _check_cycle(waits: order.Edges, problems: Problems) -> None:
+    if cycle := order.find_cycle(waits):
         problems.add(Where(f"step {cycle[0]!r}"), f"needs itself: {' -> '.join(cycle)}")
 
 
@@ -65,6 +68,7 @@ def _check_depends_on(document: Document, step: Step, problems: Problems) -> Non
         if upstream.type == "Fail" and dependency.trigger == "Completed":
             problems.add(where, f"{upstream.name!r} is a Fail step: it never completes")
         _check_branches(document, step, upstream, where, problems)
+        _check_body(step, upstream, where, problems)
 
 
 def _check_reference(
@@ -93,6 +97,7 @@ def _check_reference(
             _check_property_file(upstream, get.property_file, where, problems)
         if step is not None:
             _check_branches(document, step, upstream, where, problems)
+            _check_body(step, upstream, where, problems)
 
 
 def _check_property_file(upstream: Step, name: str, where: Where, problems: Problems) -> None:
@@ -120,6 +125,17 @@ def _check_branches(document: Document, step: Step, upstream: Step, where: Where
                 f"step {upstream.name!r} is in the {theirs[condition]} branch of {condition!r} and this step"
                 f" in the {mine[condition]} branch: they never both run",
             )
+
+
+def _check_body(step: Step, upstream: Step, where: Where, problems: Problems) -> None:
+    """A step in the body of a ForEach step is many: outside it, one of them is reached by its iteration."""
+    holder = upstream.parent if upstream.parent and upstream.parent.branch == "body" else None
+    if holder is not None and (step.parent is None or step.parent != holder):
+        problems.add(
+            where,
+            f"step {upstream.name!r} is in the body of ForEach {holder.step!r}; outside it, wait for that step and "
+            f"refer to Steps.{holder.step}.IterationOutputs[0].{upstream.name}",
+        )
 
 
 def _branches(document: Document, step: Step) -> dict[str, str]:

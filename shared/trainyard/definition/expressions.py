@@ -30,6 +30,9 @@ class Scope(Protocol):
     # properties.lookup(<Describe response of the step>, path)
     def step_property(self, step: str, path: properties.Path) -> Any: ...
 
+    # properties.lookup(<the item of the ForEach step that is running>, path)
+    def current_item(self, path: properties.Path) -> Any: ...
+
     # the parsed JSON of a step's property file
     def property_file(self, step: str, name: str) -> Any: ...
 
@@ -135,4 +138,6 @@ def _get(get: Get, scope: Scope) -> Any:
         return scope.experiment(get.name)
     if get.namespace == "Steps":
         return scope.step_property(get.name, get.path)
-    raise ExpressionError(f"{get.namespace} has a value only inside a ForEach step")
+    if get.namespace == "ForEach":
+        return scope.current_item(get.path)
+    raise ExpressionError(f"{get.namespace} has a value only in the Selector of a ForEach step")

@@ -51,3 +51,14 @@ STEP_TYPES: Mapping[str, tuple[str, ...]] = {
     "Cleanup": (),
     "ForEach": (),
 }
+# Why a step of a type cannot run on one machine, for the types that never will.
+REFUSED: Mapping[str, str] = {
+    "EMR": "it needs an Amazon EMR cluster, and no Spark or Hadoop runs here; use a Processing step",
+    "EMRServerless": "it needs an EMR Serverless application, and no Spark runs here; use a Processing step",
+    "AutoML": "AutoML's algorithms are closed and run only on SageMaker; use a Tuning step",
+    "InferenceComponent": "models share instances of an endpoint by it, and here each variant has its own "
+    "container; use EndpointConfig and Endpoint steps, or a multi-model Model",
+    "Lineage": "SageMaker's lineage graph (actions, artifacts, contexts) is not kept here; it has no effect on "
+    "the other steps, so leave it out",
+    "Job": "the job types behind it run only on SageMaker; use a Training or Processing step",
+}

@@ -11,6 +11,7 @@ from trainyard.errors import DefinitionError
 
 if TYPE_CHECKING:
     from trainyard.definition.document import Document
+    from trainyard.definition.steps import Step
 
 COMPLETED = "Completed"
 # For each step the steps it waits for, each with the trigger: how that one must have ended.
@@ -87,7 +88,7 @@ def order(document: Document) -> Order:
         for step in document.all_steps()
         if step.parent and step.name in waits
     }
-    return Order(sequence=_sequence(waits), edges=waits, branches=branches)
+    return Order(sequence=sequence(waits), edges=waits, branches=branches)
 
 
 def edges(document: Document) -> dict[str, dict[str, str]]:
@@ -99,20 +100,43 @@ def edges(document: Document) -> dict[str, dict[str, str]]:
     waits: dict[str, dict[str, str]] = {name: {} for name in document.by_name if name not in bodies}
     for step in document.all_steps():
         mine = bodies.get(step.name, step.name)
-        found = {get.name: COMPLETED for _, get in step.references if get.namespace == "Steps"}
-        found |= {dependency.step: dependency.trigger for dependency in step.depends_on}
-        if step.parent and step.parent.branch != "body":
-            found[step.parent.step] = COMPLETED
-        for name, trigger in found.items():
+        for name, trigger in _waits_for(step).items():
             upstream = bodies.get(name, name)
             if upstream in waits and not (upstream == mine and mine != name):
                 waits[mine][upstream] = trigger
     return waits
 
 
+def body_edges(for_each: Step) -> dict[str, dict[str, str]]:
+    """What each step in the body of a ForEach step waits for within the same iteration."""
+    names = [step.name for step in for_each.body_steps]
+    return {
+        step.name: {name: trigger for name, trigger in _waits_for(step).items() if name in names}
+        for step in for_each.body_steps
+    }
+
+
+def _waits_for(step: Step) -> dict[str, str]:
+    found = {get.name: COMPLETED for _, get in step.references if get.namespace == "Steps"}
+    if step.type == "Cleanup":  # the SDK lists them in DependsOn as well
+        found |= dict.fromkeys(cleaned(step), COMPLETED)
+    found |= {dependency.step: dependency.trigger for dependency in step.depends_on}
+    if step.parent and step.parent.branch != "body":
+        found[step.parent.step] = COMPLETED
+    return found
+
+
+def cleaned(step: Step) -> list[str]:
+    """The steps whose objects a Cleanup step deletes."""
+    resources = step.arguments.get("Resources")
+    sources = resources.get("S3") if isinstance(resources, dict) else None
+    listed = sources if isinstance(sources, list) else []
+    return [str(source["StepName"]) for source in listed if isinstance(source, dict) and "StepName" in source]
+
+
 def find_cycle(waits: Edges) -> tuple[str, ...] | None:
     """One cycle, first step repeated at the end: ``("A", "B", "A")`` says that A needs B and B needs A."""
-    blocked = set(waits) - set(_sequence(waits))
+    blocked = set(waits) - set(sequence(waits))
     step = next((step for step in waits if step in blocked), None)
     path: list[str] = []
     while step is not None and step not in path:
@@ -121,7 +145,7 @@ def find_cycle(waits: Edges) -> tuple[str, ...] | None:
     return None if step is None else (*path[path.index(step) :], step)
 
 
-def _sequence(waits: Edges) -> tuple[str, ...]:
+def sequence(waits: Edges) -> tuple[str, ...]:
     """Kahn's algorithm, the earlier in the document first; steps in or behind a cycle are left out."""
     place = {step: index for index, step in enumerate(waits)}
     names = list(waits)
@@ -131,15 +155,15 @@ def _sequence(waits: Edges) -> tuple[str, ...]:
         for name in upstream:
             dependents[name].append(step)
     heap = [place[step] for step, count in missing.items() if count == 0]
-    sequence: list[str] = []
+    found: list[str] = []
     while heap:
         step = names[heapq.heappop(heap)]
-        sequence.append(step)
+        found.append(step)
         for dependent in dependents[step]:
             missing[dependent] -= 1
             if missing[dependent] == 0:
                 heapq.heappush(heap, place[dependent])
-    return tuple(sequence)
+    return tuple(found)
 
 
 def _bodies(document: Document) -> dict[str, str]:

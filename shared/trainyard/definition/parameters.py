@@ -64,7 +64,7 @@ def resolve_parameters(document: Document, given: Mapping[str, Scalar]) -> dict[
         if value is None:
             problems.add(_where(name), f"has no default, so it must be given ({_wanted(parameter)})")
             continue
-        cast = _cast(value, parameter.type)
+        cast = cast_to(value, parameter.type)
         if cast is None or (parameter.enum_values and cast not in parameter.enum_values):
             problems.add(_where(name), f"{shown(value)} is not possible; possible: {_wanted(parameter)}")
         else:
@@ -125,7 +125,7 @@ def _wanted(parameter: Parameter) -> str:
     return KINDS[parameter.type]
 
 
-def _cast(value: Scalar, type_: str) -> Scalar | None:
+def cast_to(value: Scalar, type_: str) -> Scalar | None:
     """``value`` in the declared type, None if it cannot be that."""
     if type_ == "String":
         return value if isinstance(value, str) else str(value)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trainyard.definition import functions
+from trainyard.definition.kinds import REFUSED
 from trainyard.definition.problems import LIST, OBJECT, Problems, Where, possible, shown
 from trainyard.errors import Unsupported
 
@@ -54,7 +55,8 @@ def check_runnable(document: Document, supported: Mapping[str, FieldRules]) -> d
     for step in document.all_steps():
         if step.type not in supported:
             types = ", ".join(sorted(supported)) or "none"
-            problems.add(step.where, f"a step of type {step.type} cannot run here; possible: {types}")
+            reason = f": {REFUSED[step.type]}" if step.type in REFUSED else ""
+            problems.add(step.where, f"a step of type {step.type} cannot run here{reason}; possible: {types}")
             continue
         found = _judge(step.arguments, supported[step.type], "", step.where.at("Arguments"), problems)
         fields = tuple(dict.fromkeys(found))

@@ -3,7 +3,7 @@
 The fields follow AWS's list ("Caching Pipeline Steps", default cache key attributes), with each S3 URI
 replaced by what is stored there and each image by what it runs: a changed file behind an unchanged
 URI is a miss, an unchanged file behind a new URI is a hit. Instance types and counts, roles and output
-URIs are not part of the key, as on AWS.
+URIs are not part of the key, as on AWS. ``aws_key`` is AWS's own key, to the letter.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from trainyard.definition.steps import Step
 from trainyard.execution.request import Channel, JobRequest
 from trainyard.execution.s3 import ObjectStore, parse_uri
 from trainyard.execution.staging import channel_objects
@@ -42,15 +43,62 @@ def job_key(request: JobRequest, store: ObjectStore, state: State, target_digest
     key |= _flat("environment", dict(request.environment))
     key |= _flat("hyperparameters", request.config.get("input/config/hyperparameters.json", {}))
     for channel in request.channels:
-        key[f"input {channel.name}"] = _content(channel, store, state)
+        key[f"input {channel.name}"] = content(channel, store, state)
         key[f"input {channel.name}, path"] = channel.container_path
         key[f"input {channel.name}, distribution"] = channel.distribution
+        if channel.mode == "Pipe":
+            key[f"input {channel.name}, mode"] = f"Pipe ({channel.compression}, {channel.record_wrapper})"
     for output in request.outputs:
         kind = "archive" if output.archive else "files"
         key[f"output {output.name}"] = f"{output.container_path} ({kind})"
     if request.checkpoint:
         key["checkpoints, path"] = request.checkpoint.container_path
     return key
+
+
+# AWS, "Caching pipeline steps", default cache key attributes, for the types whose jobs run here.
+_AWS_KEYS: Mapping[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations", "Environment",
+        "HyperParameters", "InputDataConfig",
+    ),
+    "Tuning": (
+        "HyperParameterTuningJobConfig",
+        *(
+            f"{definition}.{name}"
+            for definition in ("TrainingJobDefinition", "TrainingJobDefinitions")
+            for name in (
+                "AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig", "StaticHyperParameters",
+                "TuningObjective",
+            )
+        ),
+    ),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+}  # fmt: skip
+_LITERAL = "request, as on AWS"
+
+
+def aws_key(step: Step, arguments: Mapping[str, Any]) -> Key:
+    """AWS's key: the listed fields of the resolved request to the letter, S3 URIs and all, contents not read.
+
+    For a type that AWS has no list of, it is the whole request, and the keys that only the type has.
+    """
+    fields = _AWS_KEYS.get(step.type)
+    parts = _flat("", {**arguments, **step.own}) if fields is None else {}
+    for field in fields or ():
+        head, _, rest = field.partition(".")
+        for place, value in _each(head, arguments.get(head)) if rest else [(head, arguments.get(head))]:
+            inner = value.get(rest) if rest and isinstance(value, Mapping) else value
+            if inner is not None:
+                parts |= _flat(f"{place}.{rest}" if rest else place, inner)
+    return {"key": _LITERAL, **{path.lstrip("."): text for path, text in parts.items()}}
+
+
+def _each(name: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, list):
+        return [(f"{name}[{index}]", item) for index, item in enumerate(value)]
+    return [] if value is None else [(name, value)]
 
 
 def look_up(
@@ -62,7 +110,7 @@ def look_up(
         age = time.time() - row["ended"]
         if expire_after is not None and age > expire_after.total_seconds():
             return Lookup(hit=None, note=note or f"the result of {_ago(age)} ago has expired")
-        lost = _first_lost(store, row["outputs"] or {})
+        lost = "" if key.get("key") == _LITERAL else _first_lost(store, row["outputs"] or {})
         if not lost:
             return Lookup(hit=row, note=f"same as {_ago(age)} ago")
         note = note or f"output {lost} of the earlier run is gone or has changed"
@@ -71,6 +119,8 @@ def look_up(
     earlier = state.last_success(pipeline, step)
     if earlier is None:
         return Lookup(hit=None, note="no earlier run")
+    if earlier["cache_key"].get("key") != key.get("key"):
+        return Lookup(hit=None, note="the earlier run was kept under another kind of key")
     return Lookup(hit=None, note=difference(earlier["cache_key"], key))
 
 
@@ -91,7 +141,7 @@ def difference(earlier: Mapping[str, str], now: Mapping[str, str]) -> str:
     return "; ".join(changes[:3]) + more + (" changed" if not changes else "")
 
 
-def _content(channel: Channel, store: ObjectStore, state: State) -> str:
+def content(channel: Channel, store: ObjectStore, state: State) -> str:
     objects = channel_objects(store, channel)
     digests = state.digests(objects)
     whole = hashlib.sha256()

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from trainyard.errors import Unsupported
 from trainyard.execution.model_data import ModelError
+from trainyard.execution.targets import Target
+from trainyard.in_image.opt_ml import OptMl
 
 ANSWER_SECONDS = 60.0
 """How long a container may take to answer a request (AWS: 60 s)."""
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+_PART = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +62,30 @@ class Container(Protocol):
     def stop(self) -> None: ...
 
 
+class Serving(Container, Protocol):
+    """A container whose files are on this machine: ``ml`` is its ``/opt/ml``, ``log`` what it prints."""
+
+    @property
+    def ml(self) -> OptMl: ...
+
+    @property
+    def log(self) -> Path: ...
+
+
+@runtime_checkable
+class ServingLauncher(Protocol):
+    """A launcher that makes serving containers as well; ``folder`` is for the container's files."""
+
+    def serving(self, target: Target, folder: Path, environment: Mapping[str, str]) -> Serving: ...
+
+
+def serve_with(launcher: object, target: Target, folder: Path, environment: Mapping[str, str]) -> Serving:
+    """What will serve a model, not yet started. Raises Unsupported for a launcher that only runs jobs."""
+    if not isinstance(launcher, ServingLauncher):
+        raise Unsupported(f"{target} cannot serve models here: its launcher runs jobs only")
+    return launcher.serving(target, folder, environment)
+
+
 def send(
     container: Container,
     method: str,
@@ -62,23 +94,72 @@ def send(
     timeout: float = ANSWER_SECONDS,
 ) -> Reply:
     """Ask the container. Raises ModelError: 503 when it is not there, 504 when it takes too long."""
+    streamed = open_stream(container, method, path, request, timeout)
+    return Reply(
+        status=streamed.status,
+        body=b"".join(streamed.parts),
+        content_type=streamed.content_type,
+        custom_attributes=streamed.custom_attributes,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streamed:
+    """The beginning of an answer, and the parts of its body as they come, which raise ModelError if it breaks off."""
+
+    status: int
+    parts: Iterator[bytes]
+    content_type: str = ""
+    custom_attributes: str = ""
+
+
+def open_stream(
+    container: Container,
+    method: str,
+    path: str,
+    request: Invocation | None = None,
+    timeout: float = ANSWER_SECONDS,
+) -> Streamed:
+    """As ``send``; ``timeout`` is for each part. The connection is open until ``parts`` are taken or closed."""
     connection = http.client.HTTPConnection(urlsplit(container.url).netloc, timeout=timeout)
     try:
-        connection.request(method, path, request.body if request else None, _headers(request))
-        response = connection.getresponse()
-        return Reply(
-            status=response.status,
-            body=response.read(),
-            content_type=response.getheader("Content-Type", ""),
-            custom_attributes=response.getheader(CUSTOM_ATTRIBUTES, ""),
-        )
+        with _refusals(container, timeout):
+            connection.request(method, path, request.body if request else None, _headers(request))
+            response = connection.getresponse()
+    except BaseException:
+        connection.close()
+        raise
+
+    def parts() -> Iterator[bytes]:
+        try:
+            yield b""  # begun at once: a generator that never began closes nothing
+            with _refusals(container, timeout):
+                while part := response.read1(_PART):
+                    yield part
+                if response.length:  # what `read` would notice
+                    raise http.client.IncompleteRead(b"", response.length)
+        finally:
+            connection.close()
+
+    begun = parts()
+    next(begun)
+    return Streamed(
+        status=response.status,
+        parts=begun,
+        content_type=response.getheader("Content-Type", ""),
+        custom_attributes=response.getheader(CUSTOM_ATTRIBUTES, ""),
+    )
+
+
+@contextmanager
+def _refusals(container: Container, timeout: float) -> Iterator[None]:
+    try:
+        yield
     except TimeoutError as error:
         raise ModelError(504, f"the container did not answer within {timeout:g} s") from error
     except (OSError, http.client.HTTPException) as error:
         reason = container.ended() or str(error)
         raise ModelError(503, f"the container does not answer: {reason}") from error
-    finally:
-        connection.close()
 
 
 def message_of(reply: Reply) -> str:

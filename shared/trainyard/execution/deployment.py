@@ -12,17 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import EndpointError, Unsupported
+from trainyard.errors import EndpointError, UserError
 from trainyard.execution.endpoint import Endpoint
-from trainyard.execution.hosting import ModelServer
-from trainyard.execution.launchers.docker_serving import ServingContainer
-from trainyard.execution.launchers.process import Sandboxes
-from trainyard.execution.launchers.serving import ServingProcess
-from trainyard.execution.model_data import ModelPrefix, place_model
-from trainyard.execution.s3 import parse_uri
+from trainyard.execution.machine import Machine
+from trainyard.execution.serving import data_uri, model_server, packaged_containers
 from trainyard.execution.store import Store
-from trainyard.execution.targets import Targets
-from trainyard.families import Family
 
 # Endpoints are on this machine, whatever proxy the environment names for others.
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -36,48 +30,20 @@ class Deployment:
     Raises EndpointError for a package that cannot be served and for a name that is being served.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        sandboxes: Sandboxes,
-        targets: Targets,
-        package: Mapping[str, Any],
-        *,
-        name: str,
-        port: int,
-    ) -> None:
-        running = address(store, name)
+    def __init__(self, machine: Machine, package: Mapping[str, Any], *, name: str, port: int) -> None:
+        running = address(machine.store, name)
         if running:
             raise EndpointError(
                 f"endpoint {name!r} is being served already at {running}; stop it, or choose another --name"
             )
-        container, arn = _container(package), package["ModelPackageArn"]
-        target = targets.of(container["Image"], f"model package {arn}")
-        data = store.objects.path(parse_uri(_data_uri(container, arn)))
-        if not data.exists():
-            raise EndpointError(f"model package {arn}: its model data {data} is not in the store any more")
-        server = _server(targets.families[target.name]) if target.kind == "family" else {}
-        self._folder = store.home / "endpoints" / name
+        container, where = _container(package), f"model package {package['ModelPackageArn']}"
+        self._folder = machine.store.home / "endpoints" / name
         shutil.rmtree(self._folder, ignore_errors=True)  # of one that was killed
-        self._record = _record(store, name)
-        if target.kind == "family":
-            self.multi_model = targets.families[target.name].serving.multi_model
-        else:
-            self.multi_model = data.is_dir() and any(data.glob("*.tar.gz"))
-        environment = {key: str(value) for key, value in container.get("Environment", {}).items()}
-        environment = {"SAGEMAKER_MULTI_MODEL": str(self.multi_model).lower(), **environment}
-        process: ServingProcess | ServingContainer
-        if target.kind == "docker":
-            targets.prepare([target])
-            process = ServingContainer(targets.images.engine, store.home, target, self._folder, environment)
-        else:
-            process = ServingProcess(sandboxes, target, self._folder, {**server, **environment})
-        self.server = ModelServer(process, ModelPrefix(data, process.ml) if self.multi_model else None)
+        self._record = _record(machine.store, name)
         try:
-            if not self.multi_model:
-                place_model(data, process.ml)
+            self.server = model_server(machine, container, self._folder, where)
             self.endpoint = Endpoint(self.server, name=name, port=port)
-        except EndpointError:
+        except UserError:
             self.remove()
             raise
 
@@ -108,40 +74,14 @@ def check_name(name: str) -> str:
     return name
 
 
-def _server(family: Family) -> dict[str, str]:
-    """What a family's image would set, for the server that the family names.
-
-    Raises Unsupported where that is multi-model-server and there is no Java for it.
-    """
-    variables = {"TRAINYARD_SERVER": family.serving.server}
-    if family.serving.server == "multi-model-server":
-        java = shutil.which("java")
-        if java is None:
-            raise Unsupported(
-                f"family {family.name} is served by multi-model-server, which needs Java, and there is no java on "
-                "PATH; install a Java runtime (version 8 to 17), or serve the family from its image"
-            )
-        variables["JAVA_HOME"] = str(Path(java).resolve().parents[1])
-    return variables
-
-
 def _record(store: Store, name: str) -> Path:
     return store.home / "endpoints" / f"{check_name(name)}.json"
 
 
 def _container(package: Mapping[str, Any]) -> Mapping[str, Any]:
-    containers = package.get("InferenceSpecification", {}).get("Containers", [])
+    containers, arn = packaged_containers(package), package["ModelPackageArn"]
     if len(containers) != 1:
-        raise EndpointError(
-            f"model package {package['ModelPackageArn']} has {len(containers)} containers; only one can be served"
-        )
-    container: Mapping[str, Any] = containers[0]
-    return container
-
-
-def _data_uri(container: Mapping[str, Any], arn: str) -> str:
-    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-    uri = source.get("S3Uri") or container.get("ModelDataUrl")
-    if not uri:
+        raise EndpointError(f"model package {arn} has {len(containers)} containers; only one can be served")
+    if not data_uri(containers[0]):
         raise EndpointError(f"model package {arn} names no model data (ModelDataUrl or ModelDataSource)")
-    return str(uri)
+    return containers[0]

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from trainyard.definition import document as documents
-from trainyard.definition.document import Document
 from trainyard.definition.order import order
 from trainyard.definition.parameters import resolve_parameters
-from trainyard.definition.runnable import check_runnable
-from trainyard.definition.steps import Step
-from trainyard.errors import NotFound, StoreError, Unsupported, UserError
-from trainyard.execution import events, jobs, outputs
+from trainyard.errors import StoreError, UsageError
+from trainyard.execution import events, outputs, planning, selection
+from trainyard.execution.begun import Begun, Finished, prepare
+from trainyard.execution.hosts import Hosts
 from trainyard.execution.machine import Machine
-from trainyard.execution.request import JobRequest, Launcher, StopSignal
-from trainyard.execution.run import Run
-from trainyard.execution.schedule import run_steps, stopping_on_signals
-from trainyard.execution.steps import JOB_KINDS, RULES
-from trainyard.execution.steps.job_step import plan_job
+from trainyard.execution.planning import Planned
+from trainyard.execution.request import Launcher, StopSignal
+from trainyard.execution.run import CacheMode, Run
+from trainyard.execution.selection import Selection
+from trainyard.execution.slots import Slots
 from trainyard.execution.store import Store, new_execution_id
 from trainyard.execution.targets import Targets, parse_target
 
-
-@dataclass(frozen=True, kw_only=True)
-class Finished:
-    """How an execution ended: Succeeded, Failed or Stopped."""
-
-    execution: str
-    status: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """A step before anything runs: its job if it is one, and which of its fields one machine has no use for."""
-
-    step: Step
-    job: JobRequest | None
-    without_effect: tuple[str, ...]
+_EARLIER = {True: "content", False: "off"}  # as earlier versions recorded it
 
 
 class Executor:
@@ -55,9 +38,12 @@ class Executor:
         watch: events.Watcher = events.nobody,
         *,
         endpoint_url: str = "",
+        hosts: Hosts | None = None,
     ) -> None:
         self._store = store
-        self._machine = Machine(store=store, launcher=launcher, targets=targets, endpoint_url=endpoint_url)
+        self._machine = Machine(
+            store=store, launcher=launcher, targets=targets, endpoint_url=endpoint_url, hosts=hosts
+        )
         self._targets = targets
         self._watch = watch
         self.stop = StopSignal()
@@ -69,9 +55,7 @@ class Executor:
 
         Raises DefinitionError, ParameterError or Unsupported for what could not run.
         """
-        document = _checked(definition)
-        run = self._run(document, pipeline, resolve_parameters(document, parameters), new_execution_id())
-        return _plan(run)
+        return planning.plan(self._run(definition, pipeline, parameters, new_execution_id()))
 
     def start(
         self,
@@ -79,15 +63,15 @@ class Executor:
         pipeline: str,
         parameters: Mapping[str, Any],
         *,
-        use_cache: bool = True,
-        only: str = "",
+        parallel: int | None = None,
+        selected: Selection | None = None,
+        cache: CacheMode = "content",
     ) -> Finished:
-        """Run a definition as a new execution.
-
-        With ``only``, run that one step on the newest results of the steps that it needs. Raises what
-        ``plan`` raises, before anything starts or is recorded.
-        """
-        return self.begin(definition, pipeline, parameters, use_cache=use_cache, only=only).run()
+        """``begin``, and run it to its end."""
+        begun = self.begin(
+            definition, pipeline, parameters, parallel=parallel, selected=selected, cache=cache
+        )
+        return begun.run()
 
     def begin(
         self,
@@ -95,37 +79,43 @@ class Executor:
         pipeline: str,
         parameters: Mapping[str, Any],
         *,
-        use_cache: bool = True,
-        only: str = "",
+        parallel: int | None = None,
+        selected: Selection | None = None,
+        cache: CacheMode = "content",
         prepare: bool = True,
         options: Mapping[str, Any] | None = None,
     ) -> Begun:
         """Record a new execution, which the answer's ``run`` then runs, in any thread.
 
-        Raises what ``plan`` raises, with nothing recorded. Without ``prepare``, environments and images are made
-        by ``run``, and failing to is how the execution ends. ``options`` are kept with it.
+        ``parallel`` is MaxParallelExecutionSteps; ``selected`` runs only some steps, which are not taken from
+        the cache. Raises what ``plan`` and ``selection`` raise, with nothing recorded. Without ``prepare``,
+        environments and images are made by ``run``, and failing to is how the execution ends. ``options`` are
+        kept with it.
         """
-        document = _checked(definition)
-        values = resolve_parameters(document, parameters)
-        run = self._run(document, pipeline, values, new_execution_id(), use_cache=use_cache and not only)
-        planned = _plan(run)
-        sources = _sources(run, only) if only else {}
-        jobs_of = [each for each in planned if only in ("", each.step.name)]
-        if prepare:
-            self._prepare(jobs_of)
+        if parallel is not None and parallel < 1:
+            raise UsageError(f"{parallel} steps in parallel are not possible; give 1 or more")
+        mode: CacheMode = "off" if selected else cache
+        run = self._run(definition, pipeline, parameters, new_execution_id(), parallel=parallel, cache=mode)
+        if selected:
+            selection.check(selected, run.document, pipeline)
+        planned = planning.plan(run)
+        rows = selection.results(run, selected) if selected else {}
         kept = {
             **(options or {}),
             "with": "docker" if self._targets.as_images else "venv",
             "map": {image: str(target) for image, target in self._targets.mapped.items()},
-            "only": only,
-            "cache": run.use_cache,
+            "selected": asdict(selected) if selected else None,
+            "parallel": parallel,
+            "cache": mode,
         }
+        names = _names(run, selected)
+        unprepared = self._prepared(run, planning.only(planned, names), prepare)
         living = ExitStack()
         living.enter_context(self._store.living(run.execution_id))
         self._store.state.add_execution(run.execution_id, pipeline, dict(definition), dict(parameters), kept)
-        for name, row in sources.items():
-            _take_over(run, name, row)
-        return Begun(self, run, only, living, () if prepare else jobs_of)
+        for name, row in rows.items():
+            selection.take_over(run, name, row)
+        return Begun(run, names, living, unprepared)
 
     def resume(self, execution: str) -> Finished:
         """Go on with an execution that failed, was stopped or was cut off; what succeeded stays.
@@ -139,143 +129,68 @@ class Executor:
         row = self._store.execution(execution)
         if row["status"] == "Succeeded":
             raise StoreError(f"execution {row['id']} has succeeded; there is nothing to resume")
-        for image, target in row["options"]["map"].items():
+        options = row["options"]
+        for image, target in options["map"].items():
             self._targets.mapped.setdefault(image, parse_target(target, self._targets.families))
-        self._targets.as_images = row["options"].get("with") == "docker"
-        document = _checked(row["definition"])
+        self._targets.as_images = options.get("with") == "docker"
+        kept = options.get("selected")
+        selected = Selection(tuple(kept["steps"]), kept["source"]) if kept else None
         run = self._run(
-            document,
+            row["definition"],
             row["pipeline"],
-            resolve_parameters(document, row["parameters"]),
+            row["parameters"],
             row["id"],
-            use_cache=row["options"]["cache"],
+            parallel=options.get("parallel"),
+            cache=_EARLIER.get(options["cache"], options["cache"]),
             started=row["started"],
         )
-        planned = _plan(run)
-        if prepare:
-            self._prepare(planned)
+        names = _names(run, selected)
+        unprepared = self._prepared(run, planning.only(planning.plan(run), names), prepare)
         living = ExitStack()
         living.enter_context(self._store.living(row["id"]))
         self._store.state.update_execution(row["id"], status="Executing", failure=None, ended=None)
         for step in self._store.state.steps(row["id"]):
             if step["status"] != "Succeeded" and step["job"]:
                 outputs.discard(self._store.objects, self._store.job_folder(step["job"]))
-        return Begun(self, run, row["options"]["only"], living, () if prepare else planned)
+        return Begun(run, names, living, unprepared)
 
     def _run(
         self,
-        document: Document,
+        definition: Mapping[str, Any],
         pipeline: str,
         parameters: Mapping[str, Any],
         execution: str,
         *,
-        use_cache: bool = True,
+        parallel: int | None = None,
+        cache: CacheMode = "content",
         started: float | None = None,
     ) -> Run:
+        document = documents.parse(dict(definition))
         return Run(
             machine=self._machine,
             document=document,
-            parameters=parameters,
+            parameters=resolve_parameters(document, parameters),
             execution_id=execution,
             pipeline=pipeline,
             started=started or time.time(),
             stop=self.stop,
             watch=self._watch,
-            use_cache=use_cache,
+            cache=cache,
+            slots=Slots(parallel),
         )
 
-    def _prepare(self, planned: Iterable[Planned]) -> None:
-        self._targets.prepare(each.job.target for each in planned if each.job)
-
-    def _finish(self, run: Run, only: str) -> Finished:
-        began = time.monotonic()
-        steps = run.document.all_steps()
-        names = (only,) if only else tuple(step.name for step in steps)
-        self._watch(events.ExecutionStarted(execution=run.execution_id, pipeline=run.pipeline, steps=names))
-        with stopping_on_signals(self.stop, self._watch):
-            reason = run_steps(run, names)
-        return self._ended(run, reason, time.monotonic() - began)
-
-    def _ended(self, run: Run, reason: str, seconds: float) -> Finished:
-        status = "Failed" if reason else "Stopped" if self.stop.requested else "Succeeded"
-        self._store.state.update_execution(
-            run.execution_id, status=status, failure=reason or None, ended=time.time()
-        )
-        self._watch(
-            events.ExecutionEnded(execution=run.execution_id, status=status, seconds=seconds, reason=reason)
-        )
-        return Finished(execution=run.execution_id, status=status, reason=reason)
+    def _prepared(self, run: Run, planned: list[Planned], now: bool) -> list[Planned]:
+        """Prepares the planned jobs ``now``, or gives them back."""
+        if now:
+            prepare(run, planned)
+            return []
+        return planned
 
 
-class Begun:
-    """An execution that is recorded as Executing; ``run`` runs it to its end, once."""
-
-    def __init__(
-        self, executor: Executor, run: Run, only: str, living: ExitStack, unprepared: Iterable[Planned]
-    ) -> None:
-        self.execution = run.execution_id
-        self.stop = run.stop
-        self._executor, self._run, self._only = executor, run, only
-        self._living, self._unprepared = living, unprepared
-
-    def run(self) -> Finished:
-        with self._living:
-            try:
-                self._executor._prepare(self._unprepared)
-            except UserError as error:
-                return self._executor._ended(self._run, str(error), 0.0)
-            return self._executor._finish(self._run, self._only)
-
-
-def _checked(definition: Mapping[str, Any]) -> Document:
-    document = documents.parse(dict(definition))
-    for step in document.all_steps():
-        for dependency in step.depends_on:
-            if dependency.trigger != "Completed":
-                raise Unsupported(
-                    f"step {step.name!r}: DependsOn {dependency.step!r} with the trigger {dependency.trigger!r}; "
-                    "only steps that wait for a success run here"
-                )
-    return document
-
-
-def _plan(run: Run) -> list[Planned]:
-    ignored = check_runnable(run.document, RULES)
-    planned = []
-    for name in order(run.document).sequence:
-        step, job = run.document.by_name[name], None
-        if kind := JOB_KINDS.get(step.type):
-            job = plan_job(run, step, kind, jobs.job_name(run.execution_id, name), results=False)[1]
-        planned.append(Planned(step=step, job=job, without_effect=ignored.get(name, ())))
-    return planned
-
-
-def _sources(run: Run, only: str) -> dict[str, Mapping[str, Any]]:
-    """The newest result of each step that ``only`` refers to."""
-    names = [step.name for step in run.document.all_steps()]
-    if only not in names:
-        raise NotFound(f"no step {only!r} in {run.pipeline}; there are: {', '.join(names)}")
-    rows: dict[str, Mapping[str, Any]] = {}
-    for name in sorted(order(run.document).dependencies[only]):
-        row = run.store.state.last_result(run.pipeline, name)
-        if row is None:
-            raise NotFound(
-                f"step {only!r} needs the result of {name!r}, which never succeeded here; run it first"
-            )
-        rows[name] = row
-    return rows
-
-
-def _take_over(run: Run, name: str, row: Mapping[str, Any]) -> None:
-    run.store.state.start_step(
-        run.execution_id,
-        name,
-        row["kind"],
-        status="Succeeded",
-        ended=time.time(),
-        result=row["result"],
-        metadata=row["metadata"],
-        outputs=row["outputs"],
-        cache_source=row["execution"],
-        cache_note="taken from its newest run",
+def _names(run: Run, selected: Selection | None) -> tuple[str, ...]:
+    """The steps that run, in the order of the document."""
+    graph = order(run.document)
+    chosen = selected.steps if selected else graph.sequence
+    return tuple(
+        step.name for step in run.document.all_steps() if step.name in graph.edges and step.name in chosen
     )

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from trainyard.execution.container import CUSTOM_ATTRIBUTES, Invocation, message_of
+from trainyard.execution.container import CUSTOM_ATTRIBUTES, Invocation, Reply, message_of
 from trainyard.execution.hosting import TARGET_MODEL, ModelServer
 from trainyard.execution.model_data import ModelError
 
@@ -54,15 +54,19 @@ def invoke(models: ModelServer, invocation: Invocation) -> Answer:
 
 
 def invoke_endpoint(models: ModelServer, invocation: Invocation) -> Answer:
-    """InvokeEndpoint's answer: refusals are ValidationError, a container's failure is ModelError (424)."""
+    """InvokeEndpoint's answer."""
     try:
-        reply = models.invoke(invocation)
+        return answered(models.invoke(invocation), "AllTraffic")
     except ModelError as error:
-        return _aws_error(400 if error.status < 500 else 500, str(error))
+        return refused(error)
+
+
+def answered(reply: Reply, variant: str, container: str = "primary") -> Answer:
+    """A container's answer as InvokeEndpoint gives it; its failure is ModelError (424)."""
     if reply.status < 400:
         headers = [
             ("Content-Type", reply.content_type),
-            ("x-Amzn-Invoked-Production-Variant", "AllTraffic"),
+            ("x-Amzn-Invoked-Production-Variant", variant),
             (CUSTOM_ATTRIBUTES, reply.custom_attributes),
         ]
         return Answer(
@@ -72,7 +76,7 @@ def invoke_endpoint(models: ModelServer, invocation: Invocation) -> Answer:
         424,
         {
             "Message": f"Received {'client' if reply.status < 500 else 'server'} error ({reply.status}) from "
-            f'primary with message "{message_of(reply)}"',
+            f'{container} with message "{message_of(reply)}"',
             "OriginalStatusCode": reply.status,
             "OriginalMessage": message_of(reply),
             "LogStreamArn": "",
@@ -81,9 +85,11 @@ def invoke_endpoint(models: ModelServer, invocation: Invocation) -> Answer:
     )
 
 
-def _aws_error(status: int, message: str) -> Answer:
+def refused(error: ModelError) -> Answer:
+    """The platform's refusal as InvokeEndpoint gives it: ValidationError, or for what is its own InternalFailure."""
+    status = 400 if error.status < 500 else 500
     kind = "ValidationError" if status == 400 else "InternalFailure"
-    return _json(status, {"Message": message}, ("x-amzn-ErrorType", kind))
+    return _json(status, {"Message": str(error)}, ("x-amzn-ErrorType", kind))
 
 
 class Front(socketserver.ThreadingTCPServer):
@@ -147,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             content_type=self._header("Content-Type"),
             accept=self._header("Accept"),
             custom_attributes=self._header(CUSTOM_ATTRIBUTES),
-            target_model=_as_utf8(self._header(TARGET_MODEL)),
+            target_model=as_utf8(self._header(TARGET_MODEL)),
         )
         match urlsplit(self.path).path.split("/")[1:]:
             case ["invocations"]:
@@ -156,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if unquote(name) == self.server.endpoint_name:
                     return invoke_endpoint(self.server.models, invocation)
                 here = self.server.endpoint_name
-                return _aws_error(400, f"Endpoint {unquote(name)} not found; the one here is {here}")
+                return refused(ModelError(400, f"Endpoint {unquote(name)} not found; the one here is {here}"))
         return self._nothing_here()
 
     def _nothing_here(self) -> Answer:
@@ -203,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The container has the log that matters."""
 
 
-def _as_utf8(header: str) -> str:
+def as_utf8(header: str) -> str:
     """HTTP gives headers as Latin-1; a name that is not ASCII was meant as UTF-8."""
     try:
         return header.encode("latin-1").decode("utf-8")

@@ -14,7 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from trainyard.errors import EndpointError
-from trainyard.execution.container import ANSWER_SECONDS, Container, Invocation, Reply, message_of, send
+from trainyard.execution.container import (
+    ANSWER_SECONDS,
+    Container,
+    Invocation,
+    Reply,
+    Streamed,
+    message_of,
+    open_stream,
+    send,
+)
 from trainyard.execution.model_data import ModelError, ModelPrefix, identifier
 from trainyard.in_image.opt_ml import OptMl
 
@@ -72,6 +81,14 @@ class ModelServer:
     def stop(self) -> None:
         self._container.stop()
 
+    @property
+    def container(self) -> Container:
+        return self._container
+
+    @property
+    def multi_model(self) -> bool:
+        return self._prefix is not None
+
     def ended(self) -> str:
         """Why the container is not running any more, or ""."""
         return self._container.ended()
@@ -102,6 +119,12 @@ class ModelServer:
             raise ModelError(400, f"this endpoint serves many models; name one in {TARGET_MODEL}")
         with self._loaded(self._prefix, target):
             return send(self._container, "POST", f"/models/{identifier(target)}/invoke", invocation)
+
+    def stream(self, invocation: Invocation) -> Streamed:
+        """The container's answer as it comes. Raises ModelError, as the answer's parts may."""
+        if self._prefix is not None:
+            raise ModelError(400, "this endpoint serves many models, whose answers cannot be streamed")
+        return open_stream(self._container, "POST", "/invocations", invocation)
 
     @contextmanager
     def _loaded(self, prefix: ModelPrefix, name: str) -> Iterator[None]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from trainyard.errors import Conflict, UserError
 from trainyard.execution.request import ARN, StopSignal
-from trainyard.execution.resources import DIED, STATUS, UNDER_WAY, Resources
+from trainyard.execution.resources import DIED, STATUS, UNDER_WAY, Document, Resources, moved
 
 
 class Recording:
@@ -26,8 +26,8 @@ class Recording:
         self._recorder = recorder
 
     def update(self, **members: Any) -> None:
-        """Set members of what Describe answers."""
-        self._recorder.resources.update(self.kind, self.name, **members)
+        """Set members of what Describe answers; what has ended stays as it is."""
+        self._change(lambda document: {**document, **members})
 
     def finish(self, document: Mapping[str, Any]) -> None:
         """Put the answer for the ended job in place; it keeps the time of its creation."""
@@ -35,31 +35,59 @@ class Recording:
             self.kind, self.name, lambda begun: {**document, "CreationTime": begun["CreationTime"]}
         )
 
+    def withdraw(self) -> None:
+        """Forget a job that could not be accepted after all."""
+        self._recorder.forget(self)
+        self._recorder.resources.remove(self.kind, self.name)
+
     def __enter__(self) -> Recording:
+        self._change(lambda document: moved(document, "Training", "Training in progress"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        member = STATUS[self.kind]
         reason = str(error) if isinstance(error, UserError) else DIED
         reason = reason.encode(errors="backslashreplace").decode()[:1024]
+        member = STATUS[self.kind]
+        try:
+            self._change(
+                lambda now: {**moved(now, "Failed", reason), member: "Failed", "FailureReason": reason}
+            )
+        finally:
+            self._recorder.forget(self)
 
-        def close(document: dict[str, Any]) -> dict[str, Any]:
+    def ask_to_stop(self) -> None:
+        """Show the job as Stopping and give it its grace. Raises Conflict where it has ended."""
+        member = STATUS[self.kind]
+
+        def stopping(document: Document) -> Document:
             if document[member] not in UNDER_WAY:
+                raise Conflict(
+                    f"the {self.kind} {self.name!r} is {document[member]}; only one that runs can be stopped"
+                )
+            if document[member] == "Stopping":
                 return document
-            secondary = {"SecondaryStatus": "Failed"} if "SecondaryStatus" in document else {}
-            now = time.time()
             return {
-                **document,
-                member: "Failed",
-                "FailureReason": reason,
-                "LastModifiedTime": now,
-                **secondary,
+                **moved(document, "Stopping", "Stopping the training job"),
+                member: "Stopping",
+                "LastModifiedTime": time.time(),
             }
 
-        self._recorder.forget(self)
-        self._recorder.resources.change(self.kind, self.name, close)
+        self._recorder.resources.change(self.kind, self.name, stopping)
+        if not self.stop.requested:  # a second request would cut the grace short
+            self.stop.request()
+
+    def _change(self, change: Callable[[Document], Document]) -> None:
+        """Change the document of a job that has not ended."""
+        member = STATUS[self.kind]
+
+        def changed(document: Document) -> Mapping[str, Any]:
+            if document[member] not in UNDER_WAY:
+                return document
+            return {**change(document), "LastModifiedTime": time.time()}
+
+        self._recorder.resources.change(self.kind, self.name, changed)
 
 
 class Recorder:
@@ -84,28 +112,31 @@ class Recorder:
             "CreationTime": now,
             "LastModifiedTime": now,
         }
+        if kind == "training-job":
+            begun = moved({**begun, "SecondaryStatus": ""}, "Starting", "Starting the training job")
         recording = Recording(self, kind, name, parent)
-        self.resources.add(kind, name, begun, owner=self._owner)
-        with self._lock:
+        with self._lock:  # nobody finds the one without the other
+            self.resources.add(kind, name, begun, owner=self._owner)
             self._running[kind, name] = recording
         return recording
+
+    def find(self, kind: str, name: str) -> Recording:
+        """A job of this process that has not ended. Raises NotFound, or Conflict for any other job."""
+        with self._lock:
+            recording = self._running.get((kind, name))
+        if recording:
+            return recording
+        status = self.resources.get(kind, name)[STATUS[kind]]
+        if status in UNDER_WAY:
+            raise Conflict(f"the {kind} {name!r} runs in another process; stop it there, with Ctrl-C")
+        raise Conflict(f"the {kind} {name!r} is {status}; only one that runs can be stopped")
 
     def stop(self, kind: str, name: str) -> None:
         """Ask a running job to stop; it has its grace, after which it is Stopped.
 
         Raises NotFound, or Conflict for a job that has ended or runs in another process.
         """
-        document = self.resources.get(kind, name)
-        if document[STATUS[kind]] not in UNDER_WAY:
-            raise Conflict(
-                f"the {kind} {name!r} is {document[STATUS[kind]]}; only one that runs can be stopped"
-            )
-        with self._lock:
-            recording = self._running.get((kind, name))
-        if recording is None:
-            raise Conflict(f"the {kind} {name!r} runs in another process; stop it there, with Ctrl-C")
-        recording.update(**{STATUS[kind]: "Stopping"})
-        recording.stop.request()
+        self.find(kind, name).ask_to_stop()
 
     def running(self) -> list[Recording]:
         with self._lock:

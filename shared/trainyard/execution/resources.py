@@ -50,7 +50,7 @@ class Resources:
             try:
                 connection.execute(
                     "INSERT INTO resources (kind, name, owner, document) VALUES (?, ?, ?, ?)",
-                    (kind, name, owner, _encode(document)),
+                    (kind, _storable(name), owner, _encode(document)),
                 )
             except sqlite3.IntegrityError as error:
                 raise AlreadyExists(f"there is a {kind} {name!r} already; choose another name") from error
@@ -63,15 +63,15 @@ class Resources:
         return found
 
     def find(self, kind: str, name: str) -> Document | None:
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             row = connection.execute(
-                "SELECT * FROM resources WHERE kind = ? AND name = ?", (kind, name)
+                "SELECT * FROM resources WHERE kind = ? AND name = ?", (kind, _storable(name))
             ).fetchone()
         return None if row is None else self._judged(row)
 
     def all(self, kind: str) -> list[Document]:
         """In the order in which they were made."""
-        with self._transaction() as connection:
+        with self._transaction(write=False) as connection:
             rows = connection.execute(
                 "SELECT * FROM resources WHERE kind = ? ORDER BY number", (kind,)
             ).fetchall()
@@ -84,14 +84,14 @@ class Resources:
         """
         with self._transaction() as connection:
             row = connection.execute(
-                "SELECT document FROM resources WHERE kind = ? AND name = ?", (kind, name)
+                "SELECT document FROM resources WHERE kind = ? AND name = ?", (kind, _storable(name))
             ).fetchone()
             if row is None:
                 raise NotFound(f"no {kind} {name!r}")
             document = dict(change(json.loads(row["document"])))
             connection.execute(
                 "UPDATE resources SET document = ? WHERE kind = ? AND name = ?",
-                (_encode(document), kind, name),
+                (_encode(document), kind, _storable(name)),
             )
         return document
 
@@ -105,7 +105,8 @@ class Resources:
         """Raises NotFound."""
         with self._transaction() as connection:
             row = connection.execute(
-                "DELETE FROM resources WHERE kind = ? AND name = ? RETURNING document", (kind, name)
+                "DELETE FROM resources WHERE kind = ? AND name = ? RETURNING document",
+                (kind, _storable(name)),
             ).fetchone()
         if row is None:
             raise NotFound(f"no {kind} {name!r}")
@@ -124,12 +125,12 @@ class Resources:
         return self.change(row["kind"], row["name"], bury)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
         try:
             with closing(sqlite3.connect(self._database, timeout=60, isolation_level=None)) as connection:
                 connection.row_factory = sqlite3.Row
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 yield connection
                 connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
@@ -142,16 +143,26 @@ class Resources:
 
 def died(document: Document, member: str) -> Document:
     """The document of a job whose process died without a word."""
-    ended: Document = {
-        **document,
-        member: "Failed",
-        "FailureReason": DIED,
-        "LastModifiedTime": time.time(),
-    }
-    if "SecondaryStatus" in document:
-        ended["SecondaryStatus"] = "Failed"
-    return ended
+    ended = moved(document, "Failed", DIED)
+    return {**ended, member: "Failed", "FailureReason": DIED, "LastModifiedTime": time.time()}
+
+
+def moved(document: Document, status: str, message: str) -> Document:
+    """With the next SecondaryStatus and its transition; jobs of other kinds than training have none."""
+    if "SecondaryStatus" not in document:
+        return document
+    now = time.time()
+    passed = list(document.get("SecondaryStatusTransitions", ()))
+    if passed:
+        passed[-1] = {**passed[-1], "EndTime": now}
+    entry = {"Status": status, "StartTime": now, "StatusMessage": message}
+    return {**document, "SecondaryStatus": status, "SecondaryStatusTransitions": [*passed, entry]}
 
 
 def _encode(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=True)
+
+
+def _storable(name: str) -> str:
+    """A name that the database takes: JSON may hold half a surrogate pair."""
+    return name.encode(errors="backslashreplace").decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from trainyard.definition import expressions
 from trainyard.definition.document import Document
@@ -12,9 +12,13 @@ from trainyard.definition.steps import Step
 from trainyard.execution import events
 from trainyard.execution.machine import Machine
 from trainyard.execution.request import StopSignal
-from trainyard.execution.scope import ExecutionScope
+from trainyard.execution.scope import ExecutionScope, Iteration
+from trainyard.execution.slots import Slots
 from trainyard.execution.store import Store
 from trainyard.execution.targets import Targets
+
+CacheMode = Literal["content", "aws", "off"]
+"""What a step's cache key is made of: stored contents, or the literal request as on AWS; or every step runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,13 @@ class Run:
     started: float
     stop: StopSignal
     watch: events.Watcher
-    use_cache: bool = True
+    cache: CacheMode = "content"
+    slots: Slots = field(default_factory=Slots)
+    iteration: Iteration | None = None  # in the body of a ForEach step
+
+    @property
+    def use_cache(self) -> bool:
+        return self.cache != "off"
 
     @property
     def store(self) -> Store:
@@ -49,6 +59,7 @@ class Run:
             started=self.started,
             job=job,
             results=results,
+            iteration=self.iteration,
         )
 
     def arguments(self, step: Step, job: str = "") -> dict[str, Any]:
@@ -59,7 +70,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class StepEnd:
-    """What came of a step: columns of its row in the state."""
+    """What came of a step: columns of its row in the state. ``status`` is Succeeded, Failed or Stopped."""
 
     status: str
     failure: str = ""

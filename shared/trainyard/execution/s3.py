@@ -16,6 +16,7 @@ from pathlib import Path
 from trainyard.errors import DiskFull, StoreError
 
 _PARTIAL = ".trainyard-partial-"
+_NO_OBJECTS = (_PARTIAL, ".rclone_temp_")  # names of what is being written, here and through the endpoint
 
 Mark = list[int]
 """Size and time of change of a stored object, as JSON keeps them."""
@@ -201,7 +202,7 @@ def _files(folder: Path, name_prefix: str) -> Iterator[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
-        if not entry.name.startswith(name_prefix) or entry.name.startswith(_PARTIAL):
+        if not entry.name.startswith(name_prefix) or entry.name.startswith(_NO_OBJECTS):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _files(Path(entry.path), "")

@@ -1,19 +1,18 @@
-"""Run the steps of an execution in parallel, each once everything that it needs has succeeded."""
+"""Run the steps of an execution in parallel, each once everything that it waits for has ended as it needs."""
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
-from trainyard.definition.order import order
+from trainyard.definition.order import COMPLETED, Order, order
 from trainyard.execution import events
+from trainyard.execution.progress import Progress, advance
 from trainyard.execution.request import DEFAULT_GRACE_SECONDS, StopSignal
-from trainyard.execution.run import Run, StepEnd
+from trainyard.execution.run import Run
 from trainyard.execution.step import run_step
 
 _STOPPING = (
@@ -21,42 +20,38 @@ _STOPPING = (
 )
 
 
-def run_steps(run: Run, names: tuple[str, ...]) -> str:
-    """Run the named steps, each once everything it needs has succeeded; why the execution failed, or nothing."""
+def run_steps(run: Run, names: tuple[str, ...]) -> tuple[str, str]:
+    """Run the named steps, each once everything it waits for has ended as it needs; the status, and why it is that."""
     steps = run.document.by_name
     graph = order(run.document)
-    succeeded: set[str] = set()
-    without = set(graph.sequence) - set(names)
-    running: dict[Future[StepEnd], str] = {}
-    failures: list[str] = []
+    progress = Progress(graph, run.stop, without=set(graph.sequence) - set(names))
 
-    def succeed(name: str, result: Mapping[str, Any] | None) -> None:
-        succeeded.add(name)
+    def decide(name: str, result: Mapping[str, Any] | None) -> None:
         if steps[name].type == "Condition" and name in names:  # one that is only taken over decides nothing
-            without.update(graph.not_taken(name, (result or {}).get("Outcome") == "True"))
+            progress.exclude(graph.not_taken(name, (result or {}).get("Outcome") == "True"))
 
-    for row in run.store.state.steps(run.execution_id):
-        if row["status"] == "Succeeded":
-            succeed(row["name"], row["result"])
-    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="step") as pool:
-        while True:
-            if not failures and not run.stop.requested:
-                for name in graph.ready(succeeded, without=without):
-                    without.add(name)
-                    running[pool.submit(run_step, run, steps[name])] = name
-            if not running:
-                return "; ".join(failures)
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                try:
-                    name, end = running.pop(future), future.result()
-                except BaseException:  # a bug of ours: the other jobs shall not run on for nobody
-                    run.stop.request()
-                    raise
-                if end.status == "Succeeded":
-                    succeed(name, end.result)
-                elif end.status == "Failed":
-                    failures.append(f"step {name}: {end.failure}")
+    rows = {row["name"]: row for row in run.store.state.steps(run.execution_id)}
+    for name in _kept(graph, rows):
+        progress.succeed(name)
+        decide(name, rows[name]["result"])
+    advance(progress, {name: (run, steps[name]) for name in graph.sequence}, run_step, decide)
+    return progress.outcome()
+
+
+def _kept(graph: Order, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The steps whose success stands when an execution goes on: not what ran for a failure that may now not be."""
+    stale = {
+        step
+        for step in graph.sequence
+        for upstream, trigger in graph.edges[step].items()
+        if trigger != COMPLETED and upstream in rows and rows[upstream]["status"] != "Succeeded"
+    }
+    stale |= graph.downstream(stale)
+    return [
+        step
+        for step in graph.sequence
+        if step not in stale and step in rows and rows[step]["status"] == "Succeeded"
+    ]
 
 
 @contextmanager

@@ -16,6 +16,26 @@ from trainyard.execution.s3 import parse_uri
 from trainyard.execution.store import Store
 
 
+@dataclass(frozen=True)
+class Iteration:
+    """One turn of a ForEach step: its steps are recorded as ``<body step>-<index>``."""
+
+    parent: str
+    index: int
+    item: Any
+    body: frozenset[str]
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """IterationContext of ListPipelineExecutionSteps."""
+        item = self.item if isinstance(self.item, str) else json.dumps(self.item)
+        return {"ParentStepName": self.parent, "Index": self.index, "Item": item}
+
+    def child(self, step: str) -> str:
+        """The name under which a step is recorded, if it is one of the body."""
+        return f"{step}-{self.index}" if step in self.body else step
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExecutionScope:
     """Implements ``definition.expressions.Scope`` on the store's record of an execution.
@@ -32,6 +52,11 @@ class ExecutionScope:
     started: float
     job: str = ""
     results: bool = True
+    iteration: Iteration | None = None
+
+    def recorded(self, step: str) -> str:
+        """The name under which a step of the definition is recorded here."""
+        return self.iteration.child(step) if self.iteration else step
 
     def parameter(self, name: str) -> Any:
         if name not in self.parameters:
@@ -59,6 +84,19 @@ class ExecutionScope:
         defaults = {"ExperimentName": self.pipeline, "TrialName": self.execution_id}
         return config.get(name) or defaults[name]
 
+    def current_item(self, path: properties.Path) -> Any:
+        if self.iteration is None:
+            raise ExpressionError("ForEach.CurrentItem has a value only while a ForEach step runs")
+        item = self.iteration.item
+        if path and isinstance(item, str):
+            try:
+                item = json.loads(item)
+            except ValueError as error:
+                raise ExpressionError(
+                    f"the item {item!r} is not JSON, so nothing is in it: {error}"
+                ) from error
+        return properties.lookup(item, path)
+
     def step_property(self, step: str, path: properties.Path) -> Any:
         return properties.lookup(self._result(step), path)
 
@@ -83,7 +121,7 @@ class ExecutionScope:
             raise ExpressionError(f"{uri} cannot be read as JSON: {error}") from error
 
     def _result(self, step: str) -> Mapping[str, Any]:
-        row = self.store.state.step(self.execution_id, step) if self.results else None
+        row = self.store.state.step(self.execution_id, self.recorded(step)) if self.results else None
         if row is None or row["result"] is None:
             raise ExpressionError(f"step {step!r} has no result")
         result: Mapping[str, Any] = row["result"]

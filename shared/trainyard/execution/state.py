@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import DiskFull, StoreError
+from trainyard.errors import DiskFull, StoreBusy, StoreError
 from trainyard.execution.s3 import StoredObject, file_digest
 
 _SCHEMA = """
@@ -22,15 +22,18 @@ CREATE TABLE IF NOT EXISTS steps (
     execution TEXT NOT NULL REFERENCES executions(id), name TEXT NOT NULL, kind TEXT NOT NULL,
     status TEXT NOT NULL, attempts INTEGER NOT NULL, job TEXT, started REAL, ended REAL, failure TEXT,
     result TEXT, metadata TEXT, cache_key TEXT, cache_source TEXT, cache_note TEXT, outputs TEXT,
-    PRIMARY KEY (execution, name));
+    selected_from TEXT, iteration TEXT, PRIMARY KEY (execution, name));
 CREATE INDEX IF NOT EXISTS steps_by_name ON steps (name, status, ended);
 CREATE TABLE IF NOT EXISTS digests (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, inode INTEGER NOT NULL,
     sha256 TEXT NOT NULL);
 """
 
+# Columns of steps that stores made by earlier versions lack: the execution that a selective one took a result
+# from, and IterationContext.
+_NEW_COLUMNS = ("selected_from", "iteration")
 _JSON_COLUMNS = {
-    "definition", "parameters", "options", "result", "metadata", "cache_key", "outputs",
+    "definition", "parameters", "options", "result", "metadata", "cache_key", "outputs", "iteration",
 }  # fmt: skip
 
 Row = dict[str, Any]
@@ -44,6 +47,10 @@ class State:
         self._local = threading.local()
         with self._transaction() as connection:
             connection.executescript(_SCHEMA)
+            there = {row["name"] for row in connection.execute("PRAGMA table_info(steps)")}
+            for name in _NEW_COLUMNS:
+                if name not in there:
+                    connection.execute(f"ALTER TABLE steps ADD COLUMN {name} TEXT")
 
     def _connect(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -65,6 +72,8 @@ class State:
                 raise DiskFull(
                     f"no space left for {self._database}; free some, or set TRAINYARD_HOME to a larger disk"
                 ) from error
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise StoreBusy(f"{self._database} is in use by others: {error}") from error
             raise StoreError(f"{self._database} cannot be used: {error}") from error
 
     def add_execution(
@@ -82,9 +91,18 @@ class State:
     def execution(self, execution: str) -> Row | None:
         return next(iter(self._select("SELECT * FROM executions WHERE id = ?", execution)), None)
 
-    def executions(self, limit: int = 100) -> list[Row]:
-        """The newest first."""
-        return self._select("SELECT * FROM executions ORDER BY started DESC LIMIT ?", limit)
+    def executions(self, limit: int = 100, pipeline: str = "") -> list[Row]:
+        """The newest first; those of one pipeline, or of all."""
+        which, values = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
+        return self._select(f"SELECT * FROM executions {which} ORDER BY started DESC LIMIT ?", *values, limit)
+
+    def mark_stopping(self, execution: str) -> bool:
+        """An execution that is Executing becomes Stopping; whether it was."""
+        with self._transaction() as connection:
+            done = connection.execute(
+                "UPDATE executions SET status = 'Stopping' WHERE id = ? AND status = 'Executing'", [execution]
+            )
+        return done.rowcount > 0
 
     def start_step(self, execution: str, name: str, kind: str, **columns: Any) -> None:
         """Record that a step begins; an earlier attempt of the same step is replaced and counted."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 
 from trainyard.definition.steps import Step
-from trainyard.errors import UserError
 from trainyard.execution import events
-from trainyard.execution.run import Run, StepEnd, storable
+from trainyard.execution.retries import attempts
+from trainyard.execution.run import Run, StepEnd
 from trainyard.execution.steps import KINDS
 
 
 def run_step(run: Run, step: Step) -> StepEnd:
     """Run a step; an expected failure of it is its end, not an exception."""
     began = time.monotonic()
-    run.store.state.start_step(run.execution_id, step.name, step.type)
+    turn = run.iteration
+    run.store.state.start_step(
+        run.execution_id, step.name, step.type, iteration=turn.context if turn else None
+    )
     run.watch(events.StepStarted(step=step.name, kind=step.type))
-    try:
-        end = KINDS[step.type].run(run, step)
-    except UserError as error:
-        end = StepEnd(status="Failed", failure=storable(str(error)))
+    end = attempts(run, step, lambda: KINDS[step.type].run(run, step))
     run.store.state.update_step(
         run.execution_id,
         step.name,

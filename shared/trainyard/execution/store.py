@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import sqlite3
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.errors import NotFound, StoreError
+from trainyard.execution.locks import Locks
 from trainyard.execution.recording import Recorder
 from trainyard.execution.resources import Resources
 from trainyard.execution.s3 import ObjectStore, disk_errors
@@ -23,17 +23,22 @@ from trainyard.families import repository_root
 from trainyard.registry.packages import Registry
 
 DEFAULT_BUCKET = "trainyard-local"
+_UNDER_WAY = ("Starting", "Executing", "Stopping")
 
 _README = """This folder belongs to trainyard: what its local runs made. It can be deleted as a whole.
 
 state.sqlite3   executions, steps, the model registry
 s3/             the local S3: s3/BUCKET/KEY
 jobs/           one folder per job: its log, and its files if it failed
+hosts/          what the containers of endpoints print
 venvs/          the families' environments
 compiled/       compiled pipeline definitions
 builds/         what building each family's image printed last
 checks/         stores of `trainyard check`, kept for --quick
 codebuild/      what local runs of buildspec.yml left
+functions/      logs of Lambda functions
+function-code/  their code; function-runs/ has what runs now
+callbacks/      messages of callback steps that wait, where there is no queue
 locks/          which executions have a living process
 """
 
@@ -55,6 +60,7 @@ class Store:
                     f"{self.home} cannot be the store: {error.strerror}; set TRAINYARD_HOME to a folder of yours"
                 ) from error
         self.objects = ObjectStore(self.home / "s3")
+        self._locks = Locks(self.home / "locks")
         try:
             self.state = State(self.database)
         except sqlite3.DatabaseError as error:
@@ -78,20 +84,12 @@ class Store:
     def recorder(self) -> Recorder:
         """The jobs of this process, which the kernel's lock on a file of its own says is alive."""
         token = secrets.token_hex(8)
-        self._process = self._lock(token, "process").open("w")
-        fcntl.flock(self._process, fcntl.LOCK_EX)
+        self._locks.sweep()
+        self._process = self._locks.take(f"process-{token}")
         return Recorder(self.resources, token)
 
     def _alive(self, token: str) -> bool:
-        lock = self._lock(token, "process")
-        if not lock.exists():
-            return False
-        with lock.open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        return self._locks.held(f"process-{token}")
 
     def job_folder(self, job: str) -> Path:
         return self.home / "jobs" / job
@@ -106,19 +104,16 @@ class Store:
 
         Raises StoreError when another process holds it.
         """
-        with self._lock(name, what).open("w") as lock:
-            for _ in range(20):  # somebody who only looks holds it for a moment
+        lock = f"{what}-{name}"
+        for _ in range(20):  # somebody who only looks holds it for a moment
+            if file := self._locks.take(lock):
                 try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    time.sleep(0.05)
-                    continue
-                yield
+                    yield
+                finally:
+                    self._locks.drop(lock, file)
                 return
+            time.sleep(0.05)
         raise StoreError(f"{what} {name} is running in another process; wait, or stop that one")
-
-    def _lock(self, name: str, what: str = "execution") -> Path:
-        return self.home / "locks" / f"{what}-{name}"
 
     def execution(self, execution: str) -> Row:
         """An execution's row; one whose process died without a word is shown, and recorded, as Failed.
@@ -134,23 +129,23 @@ class Store:
             )
         return self._checked(row)
 
-    def executions(self, limit: int = 100) -> list[Row]:
-        return [self._checked(row) for row in self.state.executions(limit)]
+    def executions(self, limit: int = 100, pipeline: str = "") -> list[Row]:
+        """The newest first; those of one pipeline, or of all."""
+        return [self._checked(row) for row in self.state.executions(limit, pipeline)]
 
     def _checked(self, row: Row) -> Row:
-        if row["status"] != "Executing":
+        if row["status"] not in ("Executing", "Stopping"):
             return row
-        with self._lock(row["id"]).open("w") as lock:  # held, so that nobody resumes it meanwhile
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return row
+        lock = self._locks.take(f"execution-{row['id']}", shared=True)
+        if lock is None:
+            return row
+        with lock:  # held, so that nobody resumes it meanwhile
             row = self.state.execution(row["id"]) or row
-            if row["status"] != "Executing":  # it ended properly between the two looks
+            if row["status"] not in ("Executing", "Stopping"):  # it ended properly between the two looks
                 return row
             reason = f"its process died; go on with: trainyard run --resume {row['id']}"
             for step in self.state.steps(row["id"]):
-                if step["status"] == "Executing":
+                if step["status"] in _UNDER_WAY:
                     self.state.update_step(
                         row["id"], step["name"], status="Failed", failure="its process died"
                     )
@@ -196,6 +191,10 @@ def _describe_step(step: Row) -> dict[str, Any]:
         entry["FailureReason"] = step["failure"]
     if step["cache_source"]:
         entry["CacheHitResult"] = {"SourcePipelineExecutionId": step["cache_source"]}
+    if step["selected_from"]:
+        entry["SelectiveExecutionResult"] = {"SourcePipelineExecutionId": step["selected_from"]}
+    if step["iteration"]:
+        entry["IterationContext"] = step["iteration"]
     if step["cache_note"]:
         entry["CacheNote"] = step["cache_note"]
     return entry

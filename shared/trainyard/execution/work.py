@@ -13,6 +13,8 @@ from trainyard.execution.recording import Recording
 from trainyard.execution.resources import Document
 from trainyard.execution.steps import JOB_KINDS
 from trainyard.execution.steps.job_step import plan
+from trainyard.execution.steps.transform import TransformWork
+from trainyard.execution.steps.tuning import TuningWork
 
 Prepared = Callable[[Recording, events.Watcher], Document]
 """Runs the job to its end, which ``recording.stop`` may bring; the answer is what Describe says of it then."""
@@ -52,4 +54,9 @@ class OneJob:
         return run
 
 
-WORK: dict[str, Work] = {"Training": OneJob("Training"), "Processing": OneJob("Processing")}
+WORK: dict[str, Work] = {
+    "HyperParameterTuning": TuningWork(),
+    "Processing": OneJob("Processing"),
+    "Training": OneJob("Training"),
+    "Transform": TransformWork(),
+}

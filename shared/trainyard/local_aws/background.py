@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
 
 from trainyard.execution.request import StopSignal
 from trainyard.execution.store import Store
+from trainyard.local_aws.messages import AwsError
 
 
 class Background:
@@ -20,19 +22,32 @@ class Background:
         self.store = store
         self.stop = StopSignal()
         self._threads: dict[threading.Thread, Callable[[], None]] = {}
+        self._closed = False
         self._lock = threading.Lock()
 
     def start(
         self, name: str, work: Callable[[], object], on_stop: Callable[[], None] = lambda: None
     ) -> None:
-        """Run ``work`` in a thread; ``on_stop`` is called when the endpoint closes before it has ended."""
+        """Run ``work`` in a thread; ``on_stop`` is called when the endpoint closes before it has ended.
+
+        Raises AwsError when the endpoint is closing.
+        """
         thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
         with self._lock:
+            if self._closed:
+                raise AwsError("ServiceUnavailable", "the local endpoint is shutting down", 503)
+            thread.start()
             self._threads[thread] = on_stop
-        thread.start()
+
+    def stopper(self, name: str) -> Callable[[], None] | None:
+        """What ends the running work of this name, as ``start`` was told; None where none runs."""
+        with self._lock:
+            return next((stop for thread, stop in self._threads.items() if thread.name == name), None)
 
     def close(self, grace: float = 10.0) -> None:
         """Ask everything to stop, after ``grace`` seconds to stop at once, and wait."""
+        with self._lock:
+            self._closed = True
         self._request()
         self._join(grace)
         self._request()
@@ -57,7 +72,8 @@ class Background:
             on_stop()
 
     def _join(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
-            thread.join(seconds / max(1, len(threads)))
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -35,5 +35,10 @@ class Context:
     def executor(self) -> Executor:
         machine = self.new_machine()
         return Executor(
-            machine.store, machine.launcher, machine.targets, self.watch, endpoint_url=machine.endpoint_url
+            machine.store,
+            machine.launcher,
+            machine.targets,
+            self.watch,
+            endpoint_url=machine.endpoint_url,
+            hosts=machine.hosts,
         )

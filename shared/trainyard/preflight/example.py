@@ -13,6 +13,7 @@ from trainyard.execution.executor import Executor
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended, JobRequest, StagedHost, StopSignal
 from trainyard.execution.s3 import parse_uri
+from trainyard.execution.selection import Selection
 from trainyard.execution.targets import Targets
 from trainyard.families import Family
 from trainyard.images.names import local_image
@@ -108,7 +109,7 @@ def _before_training(bench: Bench) -> tuple[list[str], str]:
 
 
 def _run(executor: Executor, bench: Bench, step: str) -> None:
-    finished = executor.start(bench.definition, bench.family.name, bench.parameters, only=step)
+    finished = executor.start(bench.definition, bench.family.name, bench.parameters, selected=Selection((step,)))
     if finished.status == "Stopped":
         raise ExecutionStopped("the checks were stopped")
     if finished.status != "Succeeded":

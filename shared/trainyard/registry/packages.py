@@ -5,30 +5,20 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trainyard.errors import NotFound, RegistryError
-from trainyard.registry.database import make_tables, transaction
+from trainyard.registry.database import transaction
+from trainyard.registry.groups import ARN, Groups, need_group, now
 
-ARN = "arn:aws:sagemaker:us-east-1:000000000000:"
 STATUSES = ("Approved", "Rejected", "PendingManualApproval")
 
-_GROUP_NAME = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}")
 _PACKAGE_ARN = re.compile(r"arn:aws[\w-]*:sagemaker:[\w-]+:\d{12}:model-package/([^/]+)/(\d{1,9})")
 
 
-class Registry:
-    """Model package groups and versions, kept in tables of their own in ``database``.
-
-    Every method is one transaction on a connection of its own: processes and threads can share a registry.
-    """
-
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        make_tables(database)
+class Registry(Groups):
+    """Model packages, each a version of a group, with every decision on them."""
 
     def register(
         self, group: str, request: Mapping[str, Any], metrics: Mapping[str, float], token: str | None = None
@@ -38,28 +28,28 @@ class Registry:
         ``request`` is shaped as CreateModelPackage's. With the ``token`` of an earlier call nothing is added,
         and that call's version is the answer (AWS: ClientToken). Raises RegistryError for a bad group name or status.
         """
-        if not _GROUP_NAME.fullmatch(group):
-            raise RegistryError(
-                f"model package group {group!r}: must be 1 to 63 letters, digits and -, beginning and ending "
-                "with a letter or digit"
-            )
         status = _checked_status(str(request.get("ModelApprovalStatus", "PendingManualApproval")))
-        now = _now()
+        created = now()
         with transaction(self._database) as connection:
             earlier = connection.execute(
                 "SELECT group_name, version FROM model_packages WHERE token = ?", (token,)
             ).fetchone()
             if earlier:
                 return package_arn(*earlier)
-            connection.execute("INSERT OR IGNORE INTO model_package_groups VALUES (?, ?)", (group, now))
+            need_group(connection, group)
             (version,) = connection.execute(
-                "SELECT coalesce(max(version), 0) + 1 FROM model_packages WHERE group_name = ?", (group,)
+                "UPDATE model_package_groups SET last_version = 1 + max(last_version, "
+                "(SELECT coalesce(max(version), 0) FROM model_packages WHERE group_name = name)) "
+                "WHERE name = ? RETURNING last_version",
+                (group,),
             ).fetchone()
             connection.execute(
-                "INSERT INTO model_packages VALUES (?, ?, ?, ?, ?, ?)",
-                (group, version, now, json.dumps(request), json.dumps(metrics), token),
+                "INSERT INTO model_packages (group_name, version, created, request, metrics, token) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (group, version, created, json.dumps(request), json.dumps(metrics), token),
             )
-            _decide(connection, group, version, status, "", "", now)
+            _decide(connection, group, version, status, "", "", created)
+            _note(connection, group, version, ())
         return package_arn(group, version)
 
     def describe(self, arn: str) -> dict[str, Any]:
@@ -74,7 +64,7 @@ class Registry:
             "ModelPackageVersion": version,
             "ModelPackageArn": package_arn(group, version),
             "CreationTime": row["created"],
-            "LastModifiedTime": decision["time"],
+            "LastModifiedTime": max(decision["time"], row["modified"] or ""),
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
             "ModelApprovalStatus": decision["status"],
@@ -86,28 +76,6 @@ class Registry:
         metrics: dict[str, float] = json.loads(self._package(*parse_arn(arn))["metrics"])
         return metrics
 
-    def groups(self) -> list[dict[str, Any]]:
-        """Each group by name, with its number of versions and the newest approved one (or None)."""
-        query = """
-            SELECT name, created, (SELECT max(version) FROM model_packages WHERE group_name = name) AS latest
-            FROM model_package_groups ORDER BY name"""
-        groups = []
-        for row in self._select(query):
-            versions = self.versions(row["name"])
-            approved = [each["version"] for each in versions if each["status"] == "Approved"]
-            groups.append(
-                {
-                    "ModelPackageGroupName": row["name"],
-                    "ModelPackageGroupArn": f"{ARN}model-package-group/{row['name']}",
-                    "ModelPackageGroupStatus": "Completed",
-                    "CreationTime": row["created"],
-                    "versions": len(versions),
-                    "latest": row["latest"],
-                    "approved": max(approved, default=None),
-                }
-            )
-        return groups
-
     def versions(self, group: str) -> list[dict[str, Any]]:
         """The versions of a group, oldest first: version, arn, status, created, metrics; raises NotFound."""
         query = """
@@ -118,10 +86,7 @@ class Registry:
             FROM model_packages AS packages WHERE group_name = ? ORDER BY version"""
         rows = self._select(query, group)
         if not rows:
-            names = [
-                row["name"] for row in self._select("SELECT name FROM model_package_groups ORDER BY name")
-            ]
-            raise NotFound(f"no model package group {group!r}; there are: {', '.join(names) or 'none yet'}")
+            self.describe_group(group)
         return [
             {
                 "version": row["version"],
@@ -133,17 +98,71 @@ class Registry:
             for row in rows
         ]
 
-    def decide(self, group: str, version: int, status: str, *, by: str, reason: str) -> None:
+    def decide(self, group: str, version: int, status: str, *, by: str, reason: str | None) -> None:
         """Set a version's ModelApprovalStatus; who, why and when is kept with all earlier decisions.
 
-        Raises NotFound for an unknown version, RegistryError for an unknown status or no name.
+        The ``reason`` is the ApprovalDescription; None where AWS's API was given none. Raises NotFound for an
+        unknown version, RegistryError for an unknown status or no name.
         """
         _checked_status(status)
-        if not by.strip() or not reason.strip():
+        if not by.strip() or (reason is not None and not reason.strip()):
             raise RegistryError(f"{group} version {version}: a decision needs a name and a reason")
         self._package(group, version)
         with transaction(self._database) as connection:
-            _decide(connection, group, version, status, by, reason, _now())
+            _decide(connection, group, version, status, by, reason or "", now())
+            _note(connection, group, version, ("ModelApprovalStatus",))
+
+    def update(
+        self,
+        arn: str,
+        change: Callable[[dict[str, Any]], Mapping[str, Any]],
+        members: Sequence[str],
+    ) -> None:
+        """Put what ``change`` makes of a version's request in its place; ``members`` are those that it changes.
+
+        What ``change`` raises leaves everything as it was. Raises NotFound.
+        """
+        group, version = parse_arn(arn)
+        self._package(group, version)
+        with transaction(self._database) as connection:
+            row = connection.execute(
+                "SELECT request FROM model_packages WHERE group_name = ? AND version = ?", (group, version)
+            ).fetchone()
+            connection.execute(
+                "UPDATE model_packages SET request = ?, modified = ? WHERE group_name = ? AND version = ?",
+                (json.dumps(change(json.loads(row["request"]))), now(), group, version),
+            )
+            _note(connection, group, version, members)
+
+    def delete(self, arn: str) -> None:
+        """Remove a version and the decisions on it; its number is not given again. Raises NotFound."""
+        group, version = parse_arn(arn)
+        self._package(group, version)
+        with transaction(self._database) as connection:
+            connection.execute(
+                "UPDATE model_package_groups SET last_version = max(last_version, ?) WHERE name = ?",
+                (version, group),
+            )
+            for table in ("model_package_approvals", "model_packages"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE group_name = ? AND version = ?", (group, version)
+                )
+
+    def changes(self, after: int) -> list[tuple[int, str, list[str]]]:
+        """What was registered, decided or updated behind a number, by any process: number, ARN, members.
+
+        The list of members is empty for a new version.
+        """
+        query = "SELECT * FROM model_package_changes WHERE id > ? ORDER BY id"
+        return [
+            (row["id"], package_arn(row["group_name"], row["version"]), json.loads(row["members"]))
+            for row in self._select(query, after)
+        ]
+
+    def last_change(self) -> int:
+        """The number of the newest change; 0 before the first."""
+        (row,) = self._select("SELECT coalesce(max(id), 0) AS last FROM model_package_changes")
+        return int(row["last"])
 
     def approvals(self, group: str, version: int) -> list[dict[str, str]]:
         """All decisions on a version, oldest first; the first is the status it was registered with."""
@@ -175,12 +194,8 @@ class Registry:
         query = "SELECT * FROM model_packages WHERE group_name = ? AND version = ?"
         for row in self._select(query, group, version):
             return row
-        known = ", ".join(str(each["version"]) for each in self.versions(group))
+        known = ", ".join(str(each["version"]) for each in self.versions(group)) or "none"
         raise NotFound(f"model package group {group} has no version {version}; there are: {known}")
-
-    def _select(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        with transaction(self._database) as connection:
-            return connection.execute(query, values).fetchall()
 
 
 def package_arn(group: str, version: int) -> str:
@@ -211,5 +226,8 @@ def _checked_status(status: str) -> str:
     return status
 
 
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _note(connection: sqlite3.Connection, group: str, version: int, members: Sequence[str]) -> None:
+    connection.execute(
+        "INSERT INTO model_package_changes (group_name, version, members) VALUES (?, ?, ?)",
+        (group, version, json.dumps(members)),
+    )

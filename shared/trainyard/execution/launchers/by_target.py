@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from trainyard.execution.container import Serving, serve_with
 from trainyard.execution.request import Ended, JobRequest, Launcher, StagedHost, StopSignal
+from trainyard.execution.targets import Target
 
 
 class ByTarget:
@@ -15,3 +18,6 @@ class ByTarget:
         self, request: JobRequest, hosts: Sequence[StagedHost], stop: StopSignal, tick: Callable[[], None]
     ) -> Ended:
         return self._launchers[request.target.kind](request, hosts, stop, tick)
+
+    def serving(self, target: Target, folder: Path, environment: Mapping[str, str]) -> Serving:
+        return serve_with(self._launchers[target.kind], target, folder, environment)

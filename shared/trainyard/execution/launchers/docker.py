@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from trainyard.errors import DockerError
 from trainyard.execution.images import Images
 from trainyard.execution.launchers import containers
 from trainyard.execution.launchers.containers import RunningContainer
+from trainyard.execution.launchers.docker_serving import ServingContainer
 from trainyard.execution.launchers.supervise import supervise
 from trainyard.execution.request import Ended, JobRequest, Mount, StagedHost, StopSignal
+from trainyard.execution.targets import Target
 from trainyard.images.engine import Engine
 from trainyard.in_image.opt_ml import DEFAULT_BASE, OptMl
 
@@ -39,6 +41,11 @@ class DockerLauncher:
                 for container, host in zip(made, hosts, strict=True)
             ]
             return supervise(request, running, stop, tick)
+
+    def serving(self, target: Target, folder: Path, environment: Mapping[str, str]) -> ServingContainer:
+        """What will serve a model. Raises DockerError or ImageError where its image cannot be had."""
+        self._images.ensure(target.name)
+        return ServingContainer(self._images.engine, self._home, target, folder, environment)
 
     def _network(self, engine: Engine, request: JobRequest, labels: Sequence[str]) -> str:
         """The network that a job's hosts share."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from trainyard.execution.environments import Environments
 from trainyard.execution.launchers.process import Sandboxes
+from trainyard.execution.launchers.serving import ServingProcess
 from trainyard.execution.launchers.supervise import supervise
 from trainyard.execution.request import Ended, JobRequest, StagedHost, StopSignal
+from trainyard.execution.targets import Target
 from trainyard.families import Family
 
 
@@ -28,6 +31,10 @@ class VenvLauncher:
             for host in hosts
         ]
         return supervise(request, running, stop, tick)
+
+    def serving(self, target: Target, folder: Path, environment: Mapping[str, str]) -> ServingProcess:
+        """What will serve a model."""
+        return ServingProcess(self._sandboxes, target, folder, environment)
 
 
 def _command(request: JobRequest) -> tuple[str, ...]:

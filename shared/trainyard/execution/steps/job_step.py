@@ -59,16 +59,13 @@ def run_job_step(run: Run, step: Step, kind: JobKind) -> StepEnd:
     arguments, request = plan_job(run, step, kind, job)
     key = None
     if step.cache and step.cache.enabled:
-        digest = run.targets.digest(request.target)
-        key = cache.job_key(request, run.store.objects, run.store.state, digest)
-        if run.use_cache:
-            found = cache.look_up(
-                run.store.state, run.store.objects, run.pipeline, step.name, key, step.cache.expire_after
-            )
-            run.store.state.update_step(run.execution_id, step.name, cache_note=found.note)
-            if found.hit:
-                return _cached(found.hit, found.note)
-            run.watch(events.Note(step=step.name, text=f"not cached: {found.note}"))
+        if run.cache == "aws":
+            key = cache.aws_key(step, arguments)
+        else:
+            digest = run.targets.digest(request.target)
+            key = cache.job_key(request, run.store.objects, run.store.state, digest)
+        if end := from_cache(run, step, key):
+            return end
     run.store.state.update_step(run.execution_id, step.name, job=request.name, cache_key=key)
     with run.store.recorder.begin(f"{step.type.lower()}-job", request.name, arguments, run.stop) as recording:
         outcome = run.machine.run(step.name, request, recording.stop, run.watch)
@@ -88,12 +85,22 @@ def run_job_step(run: Run, step: Step, kind: JobKind) -> StepEnd:
     )
 
 
-def _cached(row: Mapping[str, Any], note: str) -> StepEnd:
+def from_cache(run: Run, step: Step, key: cache.Key) -> StepEnd | None:
+    """The end of an earlier run of this step that stands for this one, if there is one."""
+    if not run.use_cache or not step.cache:
+        return None
+    found = cache.look_up(
+        run.store.state, run.store.objects, run.pipeline, step.name, key, step.cache.expire_after
+    )
+    run.store.state.update_step(run.execution_id, step.name, cache_note=found.note)
+    if not found.hit:
+        run.watch(events.Note(step=step.name, text=f"not cached: {found.note}"))
+        return None
     return StepEnd(
         status="Succeeded",
-        result=row["result"],
-        metadata=row["metadata"] or {},
-        outputs=row["outputs"] or {},
-        cache_source=row["execution"],
-        detail=note,
+        result=found.hit["result"],
+        metadata=found.hit["metadata"] or {},
+        outputs=found.hit["outputs"] or {},
+        cache_source=found.hit["execution"],
+        detail=found.note,
     )

@@ -53,12 +53,12 @@ def register(
 ) -> dict[str, Any]:
     """Register a version, once for a token; the answer is DescribeModelPackage's."""
     group = str(need(step, arguments, "ModelPackageGroupName"))
-    metrics = _metrics(store, arguments.get("ModelMetrics", {}))
+    metrics = read_metrics(store, arguments.get("ModelMetrics", {}))
     arn = registry.register(group, dict(arguments), metrics, token)
     return dict(registry.describe(arn))
 
 
-def _metrics(store: ObjectStore, sources: Mapping[str, Any]) -> dict[str, float]:
+def read_metrics(store: ObjectStore, sources: Mapping[str, Any]) -> dict[str, float]:
     """The numbers in ModelQuality.Statistics, flat: ``regression_metrics.mae.value`` becomes ``mae``.
 
     Standard deviations stay in the file: versions are compared by values.

@@ -15,7 +15,8 @@ SPOT_SHARE = 0.3
 def describe(arguments: Mapping[str, Any], outcome: JobOutcome) -> dict[str, Any]:
     """What DescribeTrainingJob would answer; times are in seconds since 1970."""
     request = outcome.request
-    seconds = round(sum(attempt.ended - attempt.started for attempt in outcome.attempts))
+    # both times are at least 1 s in the service model
+    seconds = max(1, round(sum(attempt.ended - attempt.started for attempt in outcome.attempts)))
     result = {
         **arguments,
         "TrainingJobName": request.name,
@@ -30,7 +31,7 @@ def describe(arguments: Mapping[str, Any], outcome: JobOutcome) -> dict[str, Any
         "TrainingEndTime": outcome.ended_at,
         "LastModifiedTime": outcome.ended_at,
         "TrainingTimeInSeconds": seconds,
-        "BillableTimeInSeconds": round(seconds * SPOT_SHARE) if request.spot else seconds,
+        "BillableTimeInSeconds": max(1, round(seconds * SPOT_SHARE)) if request.spot else seconds,
     }
     if outcome.failure:
         result["FailureReason"] = outcome.failure

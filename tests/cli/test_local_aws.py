@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from urllib.request import urlopen
+
+import pytest
+
+from tests.conftest import wait_until
+
+
+@pytest.fixture
+def up(cli):
+    """The endpoint of this test's store, up on a free port; it ends with the test."""
+    started = cli("local", "up", "--port", "0")
+    assert started.code == 0, started.err
+    yield json.loads(cli("local", "status", "--json").out)
+    assert cli("local", "down").code == 0
+
+
+def test_up_status_env_and_down(cli, up, home):
+    assert up["up"]
+    assert json.load(urlopen(f"{up['url']}/_trainyard/health"))["pid"] == up["pid"]
+    again = cli("local", "up", "--port", "0")
+    assert (again.code, up["url"] in again.out, "already" in again.out) == (0, True, True)
+    assert up["url"] in cli("local", "status").out
+    lines = [shlex.split(line) for line in cli("local", "env").out.splitlines()]
+    names = dict(word.split("=", 1) for command, word in lines if command == "export")
+    assert names["AWS_ENDPOINT_URL"] == up["url"]
+    assert names["SAGEMAKER_VALIDATE_ROLE"] == "false"
+    assert json.loads(cli("local", "env", "--json").out) == names
+    script = "from sagemaker.core.helper.session_helper import Session; print(Session().default_bucket())"
+    environment = {**os.environ, **names, "PYTHONWARNINGS": "ignore"}
+    found = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split()[-1] == "trainyard-local"
+    assert cli("local", "down").out == "the local endpoint is down\n"
+    assert cli("local", "status").code == 1
+    assert json.loads(cli("local", "status", "--json").out) == {"up": False}
+
+
+def test_a_killed_endpoint_is_seen_to_be_gone_and_can_come_back(cli, up, home):
+    os.kill(up["pid"], signal.SIGKILL)
+    wait_until(lambda: cli("local", "status").code == 1)
+    wait_until(lambda: children_of(str(home)) == [])
+    refused = cli("local", "env")
+    assert (refused.code, "trainyard local up" in refused.err) == (26, True)
+    assert cli("local", "up", "--port", "0").code == 0
+    assert cli("local", "status").code == 0
+
+
+def children_of(home: str) -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if "rclone" in line and f"{home}/s3" in line]
+
+
+def test_what_keeps_it_from_starting_is_told(cli):
+    refused = cli("local", "up", "--map", "image=nonsense")
+    assert refused.code == 26
+    assert "the local endpoint did not start: target 'nonsense': no such family" in refused.err
+    assert cli("local", "up", "--port", "70000").code == 2
+    assert cli("local", "down").out == "the local endpoint is not up\n"
+
+
+def test_interrupting_a_job_that_does_not_run_is_refused(cli, up):
+    refused = cli("local", "interrupt", "none")
+    assert (refused.code, "no training job 'none' runs here" in refused.err) == (26, True)

@@ -1,0 +1,93 @@
+"""Check steps: refused without an image of one's own, a processing job with one."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainyard.errors import UserError
+from trainyard.execution.s3 import parse_uri
+
+SCRIPT = """
+import json, pathlib
+out = pathlib.Path("/opt/ml/processing/report")
+found = json.loads(pathlib.Path("/opt/ml/processing/data/found.json").read_text())
+for name in ("statistics", "constraints", "analysis"):
+    (out / (name + ".json")).write_text("{}")
+(out / "constraint_violations.json").write_text(json.dumps({"violations": found}))
+"""
+
+
+@pytest.fixture
+def check(processing, put_script, store):
+    def make(found: bytes = b"[]", type_="QualityCheck", **own):
+        store.objects.put_bytes(found, parse_uri("s3://bucket/found/found.json"))
+        step = processing(
+            "Check", put_script("check", SCRIPT), inputs={"data": "s3://bucket/found/"},
+            outputs={"report": "s3://bucket/report"},
+        )  # fmt: skip
+        return {**step, "Type": type_, "CheckType": "DATA_QUALITY", **own}
+
+    return make
+
+
+def run(make_executor, definition, store, step):
+    finished = make_executor().start(definition(step), "p", {})
+    return store.state.step(finished.execution, "Check")
+
+
+def test_the_baselines_are_properties(make_executor, definition, store, check) -> None:
+    supplied = {"SuppliedBaselineConstraints": "s3://bucket/mine.json"}
+    row = run(
+        make_executor,
+        definition,
+        store,
+        check(ModelPackageGroupName="g", RegisterNewBaseline=True, **supplied),
+    )
+    assert row["status"] == "Succeeded", row["failure"]
+    expected = {
+        "CalculatedBaselineConstraints": "s3://bucket/report/constraints.json",
+        "CalculatedBaselineStatistics": "s3://bucket/report/statistics.json",
+        "BaselineUsedForDriftCheckConstraints": "s3://bucket/mine.json",
+        "BaselineUsedForDriftCheckStatistics": "s3://bucket/report/statistics.json",
+    }
+    assert row["result"] | expected == row["result"]
+    metadata = row["metadata"]["QualityCheck"]
+    assert metadata | expected == metadata
+    assert (metadata["CheckType"], metadata["RegisterNewBaseline"], metadata["SkipCheck"]) == (
+        "DATA_QUALITY",
+        True,
+        False,
+    )
+    assert ":processing-job/" in metadata["CheckJobArn"]
+    assert metadata["ViolationReport"] == "s3://bucket/report/constraint_violations.json"
+
+
+def test_clarify_has_one_baseline(make_executor, definition, store, check) -> None:
+    row = run(make_executor, definition, store, check(type_="ClarifyCheck"))
+    assert row["result"]["CalculatedBaselineConstraints"] == "s3://bucket/report/analysis.json"
+    assert "ClarifyCheck" in row["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("own", "status"),
+    [({}, "Failed"), ({"FailOnViolation": False}, "Succeeded"), ({"SkipCheck": True}, "Succeeded")],
+)
+def test_violations_fail_the_step_where_they_are_to(
+    make_executor, definition, store, check, own, status
+) -> None:
+    row = run(make_executor, definition, store, check(b'[{"feature_name": "age"}]', **own))
+    assert row["status"] == status
+    assert ("the check found 1 violations" in (row["failure"] or "")) == (status == "Failed")
+
+
+@pytest.mark.parametrize("type_", ["QualityCheck", "ClarifyCheck"])
+def test_an_image_that_is_not_mapped_is_refused_before_anything_runs(
+    make_executor, definition, store, check, type_
+) -> None:
+    step = check(type_=type_)
+    step["Arguments"]["AppSpecification"]["ImageUri"] = "1234.dkr.ecr.us-east-1.amazonaws.com/analyzer"
+    with pytest.raises(
+        UserError, match=r"analyzer.*--map.*a check is a processing job of an image that only AWS has"
+    ):
+        make_executor().start(definition(step), "p", {})
+    assert store.resources.all("processing-job") == []

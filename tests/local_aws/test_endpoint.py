@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import wait_until
+from trainyard.errors import EndpointError
+from trainyard.execution.environments import Environments
+from trainyard.execution.launchers.venv import VenvLauncher
+from trainyard.execution.machine import Machine
+from trainyard.execution.store import Store
+from trainyard.execution.targets import Target, Targets
+from trainyard.local_aws import endpoint
+from trainyard.local_aws.record import Record
+
+CODE = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))
+print("waiting", flush=True)
+time.sleep(60)
+"""
+
+
+@contextmanager
+def up(store: Store, machine, port: int = 0):
+    """The endpoint in a thread of this process; gives its address."""
+    stop, ready, failure = threading.Event(), threading.Event(), []
+    found: list[str] = []
+
+    def tell(url: str) -> None:
+        found.append(url)
+        ready.set()
+
+    def run() -> None:
+        try:
+            endpoint.run(store, machine, port, stop, tell)
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait(20)
+    try:
+        if failure:
+            raise failure[0]
+        yield found[0]
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def machine(store, plain_venv):
+    targets = Targets({"image": Target("venv", str(plain_venv))}, {}, store.home)
+    launcher = VenvLauncher(Environments(store.home / "venvs"), {})
+
+    def make(url: str) -> Machine:
+        return Machine(store=store, launcher=launcher, targets=targets, endpoint_url=url)
+
+    return make
+
+
+def test_it_answers_from_ready_on_and_is_found_by_its_record(store, machine, client):
+    record = Record(store.home)
+    with up(store, machine) as url:
+        wait_until(lambda: bool(record.read() and record.read().url == url))
+        assert json.load(urlopen(f"{url}/_trainyard/health"))["running"] == 0
+        assert "trainyard-local" in [each["Name"] for each in client("s3", url).list_buckets()["Buckets"]]
+        assert client("sagemaker", url).list_training_jobs()["TrainingJobSummaries"] == []
+        with pytest.raises(
+            ClientError, match="CreateNotebookInstance is not supported by the local endpoint"
+        ):
+            client("sagemaker", url).create_notebook_instance(
+                NotebookInstanceName="n",
+                InstanceType="ml.t3.medium",
+                RoleArn="arn:aws:iam::000000000000:role/any",
+            )
+        with pytest.raises(EndpointError, match="is up"), up(store, machine):
+            pass
+    assert record.read() is None
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", urlsplit(url).port)).close()
+
+
+def test_a_taken_port_leaves_nothing_behind(store, machine):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        with pytest.raises(EndpointError, match="--port"), up(store, machine, other.getsockname()[1]):
+            pass
+        assert Record(store.home).read() is None
+
+
+def test_jobs_end_with_the_endpoint(store, machine, client, put_script, namespaces):
+    code = put_script("wait", CODE)
+    channel = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": code}}
+    with up(store, machine) as url:
+        client("sagemaker", url).create_training_job(
+            TrainingJobName="job",
+            RoleArn="arn:aws:iam::000000000000:role/any",
+            AlgorithmSpecification={
+                "TrainingImage": "image",
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/main.py"],
+            },
+            InputDataConfig=[{"ChannelName": "code", "DataSource": channel}],
+            OutputDataConfig={"S3OutputPath": "s3://bucket/out"},
+            ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+        )
+        wait_until(lambda: any("waiting" in log.read_text() for log in store.logs("job")))
+        assert json.load(urlopen(f"{url}/_trainyard/health"))["running"] == 1
+    assert store.resources.get("training-job", "job")["TrainingJobStatus"] == "Stopped"
+
+
+def test_interrupting_what_does_not_run_is_refused(store, machine):
+    with up(store, machine) as url, pytest.raises(HTTPError) as refused:
+        urlopen(Request(f"{url}/_trainyard/training-jobs/none/interrupt", method="POST"))
+    assert refused.value.code == 404
+    assert "no training job 'none' runs here" in refused.value.read().decode()
