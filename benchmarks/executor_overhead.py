@@ -78,7 +78,7 @@ def main() -> int:
         bare.write_text(SCRIPT.replace("/opt/ml/processing/made", folder))
 
         def run(use_cache: bool) -> None:
-            finished = executor.start(definition, "bench", {}, use_cache=use_cache)
+            finished = executor.start(definition, "bench", {}, cache="content" if use_cache else "off")
             assert finished.status == "Succeeded", finished.reason
 
         def run_bare() -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.conftest import wait_until
 from trainyard.errors import StoreError
 from trainyard.execution.capture import Capture
 from trainyard.execution.container import Invocation, Reply
@@ -116,11 +117,12 @@ def test_readers_see_whole_lines_while_many_write(store):
     reader = threading.Thread(target=read)
     reader.start()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: take(capture, b"x" * 5000), range(200)))
+        list(pool.map(lambda number: take(capture, b"x" * 5000), range(900)))
     capture.close()
     stop.set()
     reader.join()
-    assert len(captured(store)) == 200
+    assert len(captured(store)) == 900
+    assert 2 <= len(store.objects.list(parse_uri("s3://bucket/captured/"))) <= 9  # of 500 records at most
     assert not broken
 
 
@@ -130,6 +132,14 @@ def test_a_destination_that_is_none(store, capsys):
     store.objects.put_bytes(b"x", parse_uri("s3://bucket/captured"))  # a file, where folders would have to be
     capture = Capture(store.objects, config(), "e")
     take(capture)
+    capture.close()
+    assert "captured data cannot be written: s3://bucket/captured/e/v/" in capsys.readouterr().err
+
+
+def test_what_is_gathered_is_written_without_more_coming(store):
+    capture = Capture(store.objects, config(), "e")
+    take(capture)
+    wait_until(lambda: len(captured(store)) == 1)
     take(capture)
     capture.close()
-    assert capsys.readouterr().err.count("captured data cannot be written") == 2
+    assert len(captured(store)) == 2

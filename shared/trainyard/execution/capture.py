@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import queue
 import random
 import sys
@@ -15,15 +14,17 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from trainyard.errors import UserError
 from trainyard.execution.container import Invocation, Reply
-from trainyard.execution.s3 import ObjectStore, S3Uri, disk_errors, parse_uri
+from trainyard.execution.s3 import ObjectStore, parse_uri
 
-_FILE_BYTES = 8 << 20  # a file that is longer than this is followed by another one
+_GATHER_SECONDS = 2.0  # how long records are gathered for one object
+_BATCH = 500  # as many records are written at once
 _WAITING = 1000  # records that may wait for the disk; more are left out, requests do not wait for them
 
 
@@ -37,8 +38,9 @@ class _Record:
 class Capture:
     """Writes what ``take`` is given to ``<DestinationS3Uri>/<endpoint>/<variant>/yyyy/mm/dd/hh/*.jsonl``, in UTC.
 
-    ``config`` is a DataCaptureConfig. A thread of its own appends whole lines, each line at once, so that whoever
-    reads a file sees whole lines only. Raises StoreError for a destination that is no S3 URI.
+    ``config`` is a DataCaptureConfig. A thread of its own gathers records for a moment and writes them as an object
+    that never changes, as SageMaker does: readers see whole lines and miss none. Raises StoreError for a
+    destination that is no S3 URI.
     """
 
     def __init__(self, objects: ObjectStore, config: Mapping[str, Any], endpoint: str) -> None:
@@ -50,7 +52,6 @@ class Capture:
         self._csv = {each.lower() for each in headers.get("CsvContentTypes") or ()}
         self._json = {each.lower() for each in headers.get("JsonContentTypes") or ()}
         self._records: queue.Queue[_Record | None] = queue.Queue(_WAITING)
-        self._files: dict[str, tuple[S3Uri, int]] = {}  # by variant, with its size
         self._writer = threading.Thread(target=self._write, name=f"capture {endpoint}", daemon=True)
         self._writer.start()
 
@@ -91,23 +92,28 @@ class Capture:
         return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": encoding}
 
     def _write(self) -> None:
-        while record := self._records.get():
+        record = self._records.get()
+        while record is not None:
+            batch, deadline = [record], time.monotonic() + _GATHER_SECONDS
+            with suppress(queue.Empty):
+                while len(batch) < _BATCH and record is not None:
+                    record = self._records.get(timeout=max(0.0, deadline - time.monotonic()))
+                    batch += [record] if record is not None else []
+            self._store(batch)
+            record = record and self._records.get()
+
+    def _store(self, batch: list[_Record]) -> None:
+        by_hour: dict[str, list[_Record]] = {}
+        for record in batch:
+            by_hour.setdefault(f"{record.variant}/{record.time:%Y/%m/%d/%H}", []).append(record)
+        for folder, records in by_hour.items():
+            first = records[0].time
+            name = f"{first:%M-%S}-{first.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
             try:
-                self._append(record)
+                lines = b"".join(record.line for record in records)
+                self._objects.put_bytes(lines, self._destination.join(f"{folder}/{name}"))
             except (OSError, UserError) as error:  # capture must not take the endpoint down
                 _complain(f"captured data cannot be written: {error}")
-
-    def _append(self, record: _Record) -> None:
-        folder = self._destination.join(f"{record.variant}/{record.time:%Y/%m/%d/%H}/")
-        uri, size = self._files.get(record.variant, (folder, 0))
-        if not uri.key.startswith(folder.key) or size > _FILE_BYTES or not self._objects.exists(uri):
-            name = f"{record.time:%M-%S}-{record.time.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
-            uri, size = folder.join(name), 0
-            self._objects.put_bytes(record.line, uri)
-        else:
-            with disk_errors(self._objects.root), self._objects.path(uri).open("ab", buffering=0) as file:
-                os.write(file.fileno(), record.line)
-        self._files[record.variant] = (uri, size + len(record.line))
 
 
 def _modes(mode: str) -> tuple[str, ...]:
