@@ -25,6 +25,7 @@ FAULT = ["Step.SERVICE_FAULT"]
         ("p30d", timedelta(days=30)),
         ("PT12H", timedelta(hours=12)),
         ("T12H", timedelta(hours=12)),
+        ("30d", timedelta(days=30)),
         ("P4DT12H", timedelta(days=4, hours=12)),
         ("PT1H30M5S", timedelta(hours=1, minutes=30, seconds=5)),
         ("PT1.5H", timedelta(minutes=90)),
@@ -40,7 +41,21 @@ def test_durations(text, value):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "P", "PT", "T", "P1DT", "30D", "30 days", "P1H", "PT1D", "P-1D", "P1D ", "P" + "9" * 400 + "D"],
+    [
+        "",
+        "P",
+        "PT",
+        "T",
+        "P1DT",
+        "30",
+        "12h",
+        "30 days",
+        "P1H",
+        "PT1D",
+        "P-1D",
+        "P1D ",
+        "P" + "9" * 400 + "D",
+    ],
 )
 def test_what_is_no_duration(text):
     assert duration(text) is None

@@ -5,9 +5,7 @@ import time
 
 import pytest
 
-from trainyard.errors import Conflict
 from trainyard.execution import events
-from trainyard.execution.attempts import check_interruptible
 from trainyard.execution.jobs import run_job
 from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.request import Channel, Checkpoint, Ended, JobRequest, Output, StopSignal
@@ -36,7 +34,10 @@ while epoch < 4:
 def spot(store, plain_venv, environments, namespaces):
     """Run the script as managed spot training; the answer is the outcome and the events."""
 
-    def run(script: str, stop: StopSignal | None = None, **more):
+    def run(script: str, stop: StopSignal | None = None, interrupt_after: float = 0, **more):
+        stop = stop or StopSignal()
+        if interrupt_after:
+            threading.Timer(interrupt_after, stop.interrupt).start()
         store.objects.put_bytes(b"x", parse_uri("s3://b/d/file"))
         request = JobRequest(
             name="spot", kind="Training", image="i", target=Target("venv", str(plain_venv)),
@@ -47,7 +48,7 @@ def spot(store, plain_venv, environments, namespaces):
         )  # fmt: skip
         seen: list = []
         launcher = VenvLauncher(environments, {})
-        return run_job(store, launcher, "S", request, stop or StopSignal(), seen.append), seen
+        return run_job(store, launcher, "S", request, stop, seen.append), seen
 
     return run
 
@@ -94,9 +95,3 @@ def test_a_job_that_stops_by_itself_is_not_started_again(store) -> None:
     request = JobRequest(name="j", kind="Training", image="i", target=Target("venv", "/v"), spot=True)
     outcome = run_job(store, launcher, "S", request, StopSignal(), events.nobody)
     assert (outcome.status, len(calls)) == ("Stopped", 1)
-
-
-def test_only_spot_jobs_can_be_interrupted() -> None:
-    request = JobRequest(name="j", kind="Training", image="i", target=Target("venv", "/v"))
-    with pytest.raises(Conflict, match="'j' is no managed spot training"):
-        check_interruptible("j", request)

@@ -6,18 +6,32 @@ import argparse
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trainyard.cli import local
+from trainyard.cli import interruption, local
 from trainyard.cli.progress import watching
 from trainyard.errors import UsageError
 from trainyard.execution.data import example_data, put_data
 from trainyard.execution.events import Note, Watcher
-from trainyard.execution.selection import Selection
 from trainyard.execution.store import DEFAULT_BUCKET
 from trainyard.families import Family, find_family
 
-_OF_A_NEW_RUN = ("data", "set", "map", "with", "name", "cache", "parallel", "steps", "from", "dry_run")
+if TYPE_CHECKING:
+    from trainyard.execution.selection import Selection
+
+_OF_A_NEW_RUN = (
+    "data",
+    "set",
+    "map",
+    "with",
+    "name",
+    "cache",
+    "parallel",
+    "steps",
+    "from",
+    "interrupt",
+    "dry_run",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", metavar="EXECUTION", help="with --steps: take results of this execution, or 'last'"
     )
+    parser.add_argument(
+        "--interrupt",
+        type=interruption.parse,
+        metavar="STEP@SECONDS",
+        action="append",
+        default=[],
+        help="take a spot training step's instance away so long after its start; may be repeated",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print each planned job and run nothing")
 
 
@@ -69,6 +91,9 @@ def run(args: argparse.Namespace) -> int:
             finished = here.executor.resume(args.resume)
         else:
             definition, name, parameters = _what(here, args, watch)
+            if args.interrupt:
+                interruption.check(args.interrupt, here.executor.plan(definition, name, parameters))
+                here.executor.watch = interruption.interrupting(args.interrupt, here.store, watch)
             if args.dry_run:
                 plan = here.executor.plan(definition, name, parameters)
             else:
@@ -104,6 +129,8 @@ def _names(text: str) -> tuple[str, ...]:
 def _selected(here: local.Local, args: argparse.Namespace) -> Selection | None:
     if not args.steps:
         return None
+    from trainyard.execution.selection import Selection  # here, or `run --help` would wait for it
+
     source = getattr(args, "from")
     return Selection(args.steps, here.store.execution(source)["id"] if source else "")
 

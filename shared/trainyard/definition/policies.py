@@ -33,7 +33,7 @@ RETRY_KEYS = ("BackoffRate", "IntervalSeconds", "MaxAttempts", "ExpireAfterMin",
 
 NUMBER_OF = r"(?:(?P<{}>[0-9]+(?:[.,][0-9]+)?){})?"
 DURATION = re.compile(
-    "(?=[PT])P?"
+    "(?=[PT0-9])P?"
     + "".join(NUMBER_OF.format(unit, unit[0]) for unit in ("years", "months", "weeks", "days"))
     + "(?:T"
     + "".join(NUMBER_OF.format(unit, unit[0]) for unit in ("hours", "minutes", "seconds"))
@@ -71,7 +71,8 @@ class RetryPolicy:
 def duration(text: str) -> timedelta | None:
     """An ISO 8601 duration, None if it is none. A month counts as 30 days, a year as 365.
 
-    As the SDK's documentation also writes them: in lower case, and without the P (``p30d``, ``T12H``).
+    As the SDK's documentation and AWS's examples also write them: in lower case, and without the P (``p30d``,
+    ``T12H``, ``30d``).
     """
     match = DURATION.fullmatch(text)
     amounts = {} if match is None else {unit: value for unit, value in match.groupdict().items() if value}

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trainyard.errors import Conflict
 from trainyard.execution import pipes, staging
 from trainyard.execution.request import Ended, JobRequest, Launcher, StagedHost, StopSignal
 from trainyard.execution.s3 import ObjectStore
@@ -46,12 +45,9 @@ def run_attempts(
         interruptions: list[float] = []
         started = time.time()
 
-        def look(
-            seen: list[float] = interruptions, signal: StopSignal = taken_away, began: float = started
-        ) -> None:
+        def look(seen: list[float] = interruptions, signal: StopSignal = taken_away) -> None:
             tick()
-            due = request.interrupt_after is not None and not attempts and not seen
-            if stop.take_interruption() or (due and time.time() - began >= (request.interrupt_after or 0)):
+            if stop.take_interruption() and not seen:
                 seen.append(time.time())
                 signal.request()
 
@@ -66,11 +62,3 @@ def run_attempts(
             return replace(ended, stopped="MaxRuntimeExceeded"), hosts, tuple(attempts)
         for host in hosts:
             shutil.rmtree(host.folder, ignore_errors=True)
-
-
-def check_interruptible(name: str, request: JobRequest) -> None:
-    """Raises Conflict for a job that keeps its instances."""
-    if not request.spot:
-        raise Conflict(
-            f"{name!r} is no managed spot training; only one with EnableManagedSpotTraining can be interrupted"
-        )

@@ -45,7 +45,7 @@ class Executor:
             store=store, launcher=launcher, targets=targets, endpoint_url=endpoint_url, hosts=hosts
         )
         self._targets = targets
-        self._watch = watch
+        self.watch = watch
         self.stop = StopSignal()
 
     def plan(
@@ -174,7 +174,7 @@ class Executor:
             pipeline=pipeline,
             started=started or time.time(),
             stop=self.stop,
-            watch=self._watch,
+            watch=self.watch,
             cache=cache,
             slots=Slots(parallel),
         )

@@ -138,6 +138,19 @@ class Recorder:
         """
         self.find(kind, name).ask_to_stop()
 
+    def interrupt(self, name: str) -> None:
+        """Take a managed spot training job's instance away: it gets its grace, and starts again from its checkpoint.
+
+        Raises NotFound, or Conflict for a job that does not run here or keeps its instances.
+        """
+        recording = self.find("training-job", name)
+        if not self.resources.get("training-job", name).get("EnableManagedSpotTraining"):
+            raise Conflict(
+                f"the training job {name!r} is no managed spot training; "
+                "only one with EnableManagedSpotTraining can be interrupted"
+            )
+        recording.stop.interrupt()
+
     def running(self) -> list[Recording]:
         with self._lock:
             return list(self._running.values())

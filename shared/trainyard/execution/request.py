@@ -84,8 +84,8 @@ class JobRequest:
     ``config`` maps paths below ``/opt/ml`` to JSON content; ``resourceconfig`` is the path (below
     ``/opt/ml``) of the file that tells every host who it is. ``command`` is empty where the image's
     own command runs; with ``arguments_only`` it holds arguments of the image's own entry point. Times are
-    in seconds. A ``spot`` job may be interrupted, once by itself ``interrupt_after`` it has started, and starts
-    again. ``endpoint_url`` is of the local AWS endpoint, for scripts that use boto3.
+    in seconds. A ``spot`` job may be interrupted, and starts again.
+    ``endpoint_url`` is of the local AWS endpoint, for scripts that use boto3.
     """
 
     name: str
@@ -106,7 +106,6 @@ class JobRequest:
     grace: float = DEFAULT_GRACE_SECONDS
     metrics: tuple[Metric, ...] = ()
     spot: bool = False
-    interrupt_after: float | None = None
     endpoint_url: str = ""
 
     @property

@@ -285,14 +285,14 @@ def test_no_job_outlives_the_endpoint(fifty, waiting) -> None:
 def test_only_managed_spot_training_can_be_interrupted(fifty, waiting) -> None:
     fifty.create_training_job(**_request("plain", 60))
     with pytest.raises(Conflict, match="no managed spot"):
-        jobs.interrupt(waiting, "plain")
+        waiting.store.recorder.interrupt("plain")
     with pytest.raises(NotFound):
-        jobs.interrupt(waiting, "x")
+        waiting.store.recorder.interrupt("x")
     stopping = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
     spot = {**_request("spot", 60), "EnableManagedSpotTraining": True, "StoppingCondition": stopping}
     fifty.create_training_job(**spot)
     wait_until(lambda: described(fifty, "spot")["SecondaryStatus"] == "Training")
-    jobs.interrupt(waiting, "spot")
+    waiting.store.recorder.interrupt("spot")
     time.sleep(0.3)
     fifty.stop_training_job(TrainingJobName="spot")
     passed = [each["Status"] for each in ended(fifty, "spot")["SecondaryStatusTransitions"]]

@@ -147,20 +147,6 @@ def list_of_tuning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return _page(_TRAINING, request, valued, sort="Name", sort_keys={"FinalObjectiveMetricValue": "Value"})
 
 
-def interrupt(context: Context, name: str) -> None:
-    """Take a managed spot training job's instance away: it gets its grace, and starts again from its checkpoint.
-
-    Raises NotFound, or Conflict for a job that does not run here or keeps its instances.
-    """
-    recording = context.store.recorder.find(_TRAINING.kind, name)
-    if not context.store.resources.get(_TRAINING.kind, name).get("EnableManagedSpotTraining"):
-        raise Conflict(
-            f"the training job {name!r} is no managed spot training; "
-            "only one with EnableManagedSpotTraining can be interrupted"
-        )
-    recording.stop.interrupt()
-
-
 def _run(recording: Recording, prepared: Prepared, context: Context) -> None:
     try:
         with recording:
