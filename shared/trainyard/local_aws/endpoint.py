@@ -10,17 +10,31 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
+from trainyard.errors import Conflict, NotFound
+from trainyard.execution import functions
+from trainyard.execution.hosts import Hosts
 from trainyard.execution.machine import Machine
 from trainyard.execution.store import DEFAULT_BUCKET, Store
 from trainyard.local_aws.background import Background
 from trainyard.local_aws.context import Context, Handler
+from trainyard.local_aws.event_bus import EventBus
 from trainyard.local_aws.json_api import JsonApi, service_model
+from trainyard.local_aws.lambda_api import LambdaApi
+from trainyard.local_aws.log_streams import Streams
+from trainyard.local_aws.logs_api import LogsApi
 from trainyard.local_aws.messages import AwsError, Request, Response, Service
+from trainyard.local_aws.moto_child import Moto
 from trainyard.local_aws.record import Record, Running
 from trainyard.local_aws.router import OURS, Router
+from trainyard.local_aws.runtime import Runtime
 from trainyard.local_aws.s3 import S3
+from trainyard.local_aws.sagemaker import executions, packages
 from trainyard.local_aws.server import Server
+from trainyard.local_aws.targets import Deliver, deliverer
 
 # modules of trainyard.local_aws.sagemaker, each with its OPERATIONS
 _SAGEMAKER = ("jobs", "models", "tags", "pipelines", "executions", "packages", "groups", "endpoints")
@@ -50,32 +64,63 @@ def run(
         server = Server(port, router)
         closing.callback(server.server_close)
         (store.home / "s3" / DEFAULT_BUCKET).mkdir(parents=True, exist_ok=True)
-        background = Background(store)
-        context = Context(new_machine=lambda: new_machine(server.url), background=background)
-        router.services.update(services(context, server.url, closing))
+        context, router.services = compose(store, new_machine, server.url, record.folder, closing)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="server", daemon=True)
         thread.start()
-        closing.callback(background.close, 0.0)  # what was accepted to the last
+        closing.callback(context.background.close, 0.0)  # what was accepted to the last
         closing.callback(server.wait_until_idle, _REQUESTS)
         closing.callback(server.shutdown)
-        closing.callback(
-            background.close, _GRACE
-        )  # before the server ends, which jobs may need to store results
+        # before the server ends, which jobs may need to store results
+        closing.callback(context.background.close, _GRACE)
         ready(server.url)
         record.write(Running(pid=os.getpid(), url=server.url, started=time.time()))
         service_model("sagemaker")  # so that the first request does not wait for it
         stop.wait()
 
 
-def services(context: Context, url: str, closing: ExitStack) -> dict[str, Service]:
-    """What the endpoint offers, by the router's names; ``closing`` ends what they have started."""
-    s3 = S3(context.store.home / "s3")
+def compose(
+    store: Store, new_machine: NewMachine, url: str, folder: Path, closing: ExitStack
+) -> tuple[Context, dict[str, Service]]:
+    """What the operations work with, and the services by the router's names; ``closing`` ends what they start."""
+    s3 = S3(store.home / "s3")
     closing.callback(s3.close)
-    return {
+    moto = Moto(store.database, folder / "moto.log")
+    moto.start()
+    closing.callback(moto.close)
+    hosts = Hosts(lambda: new_machine(url))
+    hosts.records.recover()
+    closing.callback(hosts.close)
+    background = Background(store)
+    bus = EventBus(moto, _deliverer(moto, background, url, lambda: context))
+    context = Context(
+        new_machine=lambda: replace(new_machine(url), hosts=hosts), background=background, emit=bus.emit
+    )
+    background.start("schedules", bus.run, bus.close)
+    background.start("package events", partial(packages.announce, context))
+    return context, {
         "s3": s3,
         "sagemaker": JsonApi("sagemaker", sagemaker_operations(), context),
+        "sagemaker-runtime": Runtime(hosts),
+        "lambda": LambdaApi(context, url),
+        "logs": LogsApi(Streams(store), moto),
+        "events": bus,
         "trainyard": Ours(context),
+        "moto": moto,
     }
+
+
+def _deliverer(moto: Moto, background: Background, url: str, context: Callable[[], Context]) -> Deliver:
+    """Events of rules reach pipelines and functions of this endpoint."""
+
+    def start_pipeline(arn: str, values: Mapping[str, str]) -> None:
+        parameters = [{"Name": name, "Value": value} for name, value in values.items()]
+        executions.start(context(), {"PipelineName": arn, "PipelineParameters": parameters})
+
+    def invoke_function(arn: str, event: bytes) -> None:
+        call = partial(functions.invoke, endpoint_url=url, stop=background.stop)
+        background.start(f"function {arn}", lambda: call(background.store, arn, event))
+
+    return deliverer(moto, start_pipeline, invoke_function)
 
 
 def sagemaker_operations() -> dict[str, Handler]:
@@ -100,11 +145,12 @@ class Ours:
         raise AwsError("NotFound", f"no {request.method} {request.path} here", 404)
 
     def _interrupt(self, job: str) -> dict[str, str]:
-        running = self._context.store.recorder.running()
-        recording = next((one for one in running if (one.kind, one.name) == ("training-job", job)), None)
-        if recording is None:
-            raise AwsError("NotFound", f"no training job {job!r} runs here", 404)
-        recording.stop.interrupt()
+        try:
+            self._context.store.recorder.interrupt(job)
+        except NotFound as error:
+            raise AwsError("NotFound", str(error), 404) from error
+        except Conflict as error:
+            raise AwsError("Conflict", str(error), 409) from error
         return {"TrainingJobName": job}
 
 

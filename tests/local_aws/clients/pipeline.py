@@ -7,7 +7,7 @@ import sys
 import boto3
 from sagemaker.core.lambda_helper import Lambda
 from sagemaker.core.processing import ScriptProcessor
-from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
+from sagemaker.core.shapes import MetricDefinition, ProcessingOutput, ProcessingS3Output
 from sagemaker.core.training.configs import Compute, InputData, SourceCode
 from sagemaker.core.workflow.parameters import ParameterFloat, ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
@@ -47,9 +47,7 @@ trainer = ModelTrainer(
     compute=Compute(instance_type="ml.m5.large", instance_count=1),
     input_data_config=[InputData(channel_name="train", data_source=prepared)],
 )  # fmt: skip
-trainer.with_metric_definitions([{"Name": "loss", "Regex": "loss: ([0-9.]+)"}]) if hasattr(
-    trainer, "with_metric_definitions"
-) else None
+trainer.with_metric_definitions([MetricDefinition(name="loss", regex="loss: ([0-9.]+)")])
 train = TrainingStep(name="Train", step_args=trainer.train(), cache_config=CACHE)
 tell = LambdaStep(
     name="Tell",
