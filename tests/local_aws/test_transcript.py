@@ -26,6 +26,7 @@ class Afternoon:
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "TRAINYARD_HOME": str(home),
         }
+        self.home = home
         self._map = f"{IMAGE}=venv:{venv}"
 
     def trainyard(self, *arguments: str) -> str:
@@ -137,7 +138,8 @@ def test_the_aws_cli_shows_what_happened(afternoon: Afternoon) -> None:
 
 def test_nothing_outlives_the_endpoint(afternoon: Afternoon) -> None:
     afternoon.trainyard("down")
-    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"afternoon" in _read(path)]
+    store = os.fsencode(afternoon.home)
+    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if store in _read(path)]
     assert left == []
     afternoon.up()
 

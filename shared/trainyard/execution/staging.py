@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def host_objects(
 
 
 def stage(store: ObjectStore, request: JobRequest, folder: Path) -> list[StagedHost]:
-    """Make ``folder/<host>/ml`` for every host of a job. Inputs are hard links, not copies."""
+    """Make ``folder/<host>/ml`` for every host of a job. Inputs are hard links, code that it starts copies."""
     objects = {channel.name: channel_objects(store, channel) for channel in request.channels}
     checkpoint = _checkpoint_mount(store, request)
     hosts = []
@@ -85,7 +86,10 @@ def stage(store: ObjectStore, request: JobRequest, folder: Path) -> list[StagedH
                     continue
                 part = host_objects(channel, objects[channel.name], index, request.host_count)
                 place = ml.at(channel.container_path)
-                _link(part, place)
+                if _starts(request, channel):
+                    _place(part, place, shutil.copyfile)
+                    continue
+                _place(part, place, _link)
                 mounts.append(Mount(source=place, container_path=channel.container_path, read_only=True))
             for output in request.outputs:
                 ml.at(output.container_path).mkdir(parents=True, exist_ok=True)
@@ -105,19 +109,26 @@ def _checkpoint_mount(store: ObjectStore, request: JobRequest) -> list[Mount]:
     return [Mount(source=place, container_path=request.checkpoint.container_path, read_only=False)]
 
 
-def _link(objects: list[StoredObject], place: Path) -> None:
+def _starts(request: JobRequest, channel: Channel) -> bool:
+    """Whether the job's command lies in a channel: the SDK's drivers make it executable first, so it is a copy."""
+    return any(f"{channel.container_path}/" in part for part in request.command)
+
+
+def _place(objects: list[StoredObject], place: Path, put: Callable[[Path, Path], object]) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for item in objects:
         target = place / item.relative
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(item.path, target)
-        except FileExistsError:
-            raise StoreError(
-                f"{item.uri}: two objects of one channel would be the file {item.relative!r}"
-            ) from None
-        except OSError:  # a file system without hard links
-            shutil.copyfile(item.path, target)
+        if target.exists():
+            raise StoreError(f"{item.uri}: two objects of one channel would be the file {item.relative!r}")
+        put(item.path, target)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
 
 
 def _write_config(ml: OptMl, request: JobRequest, host: str) -> None:

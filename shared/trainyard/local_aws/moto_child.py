@@ -18,6 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
+from xml.sax.saxutils import escape
 
 from trainyard.execution.request import REGION
 from trainyard.local_aws.journal import Journal
@@ -103,12 +104,7 @@ class Moto:
         finally:
             connection.close()
         if answer.status == 500 and content[:1] == b"<" and b"Internal Server Error" in content:
-            raise AwsError(
-                "UnsupportedOperation",
-                "this operation is not supported by the local endpoint (moto, which answers for this service, "
-                f"has failed at it; its log is {self._log})",
-                501,
-            )
+            return _unsupported(request, self._log)
         kept = tuple((name, value) for name, value in answer.getheaders() if name.lower() not in _DROPPED)
         return Response(status=answer.status, body=content, headers=kept)
 
@@ -147,6 +143,17 @@ class Moto:
                 return True
             time.sleep(0.05)
         return False
+
+
+def _unsupported(request: Request, log: Path) -> Response:
+    """What moto has no answer for, in the form that the client reads: XML of a query service, otherwise JSON."""
+    code = "UnsupportedOperation"
+    message = f"not supported by the local endpoint: moto, which answers for this service, failed; see {log}"
+    if "x-amz-target" in request.headers:
+        raise AwsError(code, message, 501)
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
+    return Response(status=501, body=body.encode(), headers=(("Content-Type", "text/xml"),))
 
 
 def _free_port() -> int:

@@ -37,12 +37,8 @@ def run(make_executor, definition, store, step):
 
 def test_the_baselines_are_properties(make_executor, definition, store, check) -> None:
     supplied = {"SuppliedBaselineConstraints": "s3://bucket/mine.json"}
-    row = run(
-        make_executor,
-        definition,
-        store,
-        check(ModelPackageGroupName="g", RegisterNewBaseline=True, **supplied),
-    )
+    store.objects.put_bytes(b"{}", parse_uri("s3://bucket/mine.json"))
+    row = run(make_executor, definition, store, check(ModelPackageGroupName="g", **supplied))
     assert row["status"] == "Succeeded", row["failure"]
     expected = {
         "CalculatedBaselineConstraints": "s3://bucket/report/constraints.json",
@@ -53,13 +49,35 @@ def test_the_baselines_are_properties(make_executor, definition, store, check) -
     assert row["result"] | expected == row["result"]
     metadata = row["metadata"]["QualityCheck"]
     assert metadata | expected == metadata
-    assert (metadata["CheckType"], metadata["RegisterNewBaseline"], metadata["SkipCheck"]) == (
-        "DATA_QUALITY",
-        True,
-        False,
-    )
+    flags = [metadata[name] for name in ("CheckType", "RegisterNewBaseline", "SkipCheck")]
+    assert flags == ["DATA_QUALITY", False, False]
     assert ":processing-job/" in metadata["CheckJobArn"]
     assert metadata["ViolationReport"] == "s3://bucket/report/constraint_violations.json"
+
+
+def test_a_new_baseline_takes_the_place_of_the_earlier_one(make_executor, definition, store, check) -> None:
+    supplied = {"SuppliedBaselineConstraints": "s3://bucket/mine.json", "RegisterNewBaseline": True}
+    store.objects.put_bytes(b"{}", parse_uri("s3://bucket/mine.json"))
+    row = run(make_executor, definition, store, check(**supplied))
+    assert row["result"]["BaselineUsedForDriftCheckConstraints"] == "s3://bucket/report/constraints.json"
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_the_baseline_of_the_latest_approved_version_is_used(
+    make_executor, definition, store, check, skip
+) -> None:
+    store.registry.create_group("g")
+    for number, status in enumerate(["Approved", "Approved", "Rejected"]):
+        uri = f"s3://bucket/{number}/old.json"
+        store.objects.put_bytes(b"{}", parse_uri(uri))
+        baselines = {"ModelDataQuality": {"Constraints": {"S3Uri": uri}}}
+        store.registry.register("g", {"ModelApprovalStatus": status, "DriftCheckBaselines": baselines}, {})
+    row = run(make_executor, definition, store, check(ModelPackageGroupName="g", SkipCheck=skip))
+    assert row["result"]["BaselineUsedForDriftCheckConstraints"] == "s3://bucket/1/old.json"
+    inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in row["result"]["ProcessingInputs"]}
+    assert inputs.get("baseline_constraints") == (None if skip else "s3://bucket/1/old.json")
+    where = row["result"]["Environment"].get("baseline_constraints")
+    assert where == (None if skip else "/opt/ml/processing/baseline/constraints/old.json")
 
 
 def test_clarify_has_one_baseline(make_executor, definition, store, check) -> None:

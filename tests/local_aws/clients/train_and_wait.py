@@ -14,13 +14,13 @@ IMAGE, CODE = sys.argv[1], pathlib.Path(__file__).with_name("code")
 ROLE = boto3.client("iam").get_role(RoleName="pipelines")["Role"]["Arn"]
 session = Session(default_bucket="clients")
 trainer = ModelTrainer(
-    training_image=IMAGE, role=ROLE, base_job_name="line", sagemaker_session=session,
+    training_image=IMAGE, role=ROLE, base_job_name="waited", sagemaker_session=session,
     source_code=SourceCode(source_dir=str(CODE), entry_script="train.py"), hyperparameters={"scale": 1.0},
     compute=Compute(instance_type="ml.m5.large", instance_count=1),
     input_data_config=[InputData(channel_name="train", data_source="s3://clients/points/")],
 )  # fmt: skip
 trainer.train(wait=True, logs=True)
-job = boto3.client("sagemaker").list_training_jobs(NameContains="line", MaxResults=1)["TrainingJobSummaries"][0]
+job = boto3.client("sagemaker").list_training_jobs(NameContains="waited", MaxResults=1)["TrainingJobSummaries"][0]
 assert job["TrainingJobStatus"] == "Completed", job
 processor = ScriptProcessor(
     role=ROLE, image_uri=IMAGE, command=["python3"], instance_count=1, instance_type="ml.m5.large",

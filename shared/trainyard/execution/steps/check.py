@@ -1,21 +1,24 @@
 """QualityCheck and ClarifyCheck: a processing job of AWS's image, for which something here must stand.
 
-AWS's images are not public, so these steps are refused unless ``--map`` says what does. What that writes into
-the step's output - statistics.json and constraints.json, Clarify analysis.json, constraint_violations.json for
-what it found wrong - becomes the step's baselines and its end. Source: AWS, "Baseline calculation, drift
-detection and lifecycle with ClarifyCheck and QualityCheck steps".
+AWS's images are not public, so these steps are refused unless ``--map`` says what does: an image, or an
+environment with a program ``check``. It finds the earlier baselines, supplied or of the group's latest approved
+version, at the paths in ``baseline_constraints`` and ``baseline_statistics``. What it writes into the step's
+output - statistics.json and constraints.json, Clarify analysis.json, constraint_violations.json for what it found
+wrong - becomes the step's baselines and its end. Sources: AWS, "Baseline calculation, drift detection and
+lifecycle with ClarifyCheck and QualityCheck steps", and "Container Contract Inputs" of Model Monitor.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from trainyard.definition import expressions
 from trainyard.definition.steps import Step
-from trainyard.errors import StoreError, Unsupported
+from trainyard.errors import NotFound, StoreError, Unsupported
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import JobRequest
 from trainyard.execution.run import Run, StepEnd
@@ -27,12 +30,28 @@ from trainyard.execution.targets import Targets
 RULES = processing.RULES
 
 _VIOLATIONS = "constraint_violations.json"
+_PROGRAM = "check"
+_BASELINES = "/opt/ml/processing/baseline"
+_FOLDERS = {"Constraints": "constraints", "Statistics": "stats"}
+_DRIFT_CHECK_BASELINES = {
+    "DATA_QUALITY": ("ModelDataQuality", ""),
+    "MODEL_QUALITY": ("ModelQuality", ""),
+    "DATA_BIAS": ("Bias", "PreTraining"),
+    "MODEL_BIAS": ("Bias", "PostTraining"),
+    "MODEL_EXPLAINABILITY": ("Explainability", ""),
+}
+"""CheckType -> where a model package has the baselines of such a check, and what their names begin with."""
 
 
 def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Targets) -> JobRequest:
     """As for a Processing step; Unsupported says why an image that is not mapped is not found."""
+    application = arguments.get("AppSpecification", {})
     try:
-        return processing.plan(step, arguments, job_name, targets)
+        if not application.get("ContainerEntrypoint") and not application.get("ContainerArguments"):
+            target = targets.of(application.get("ImageUri", ""), f"step {step!r}: AppSpecification.ImageUri")
+            if target.kind == "venv":
+                application = {**application, "ContainerEntrypoint": [_PROGRAM]}
+        return processing.plan(step, {**arguments, "AppSpecification": application}, job_name, targets)
     except Unsupported as error:
         raise Unsupported(
             f"{error}; a check is a processing job of an image that only AWS has, so it needs one of yours"
@@ -45,11 +64,14 @@ def describe(arguments: Mapping[str, Any], outcome: JobOutcome) -> dict[str, Any
 
 def run(run: Run, step: Step) -> StepEnd:
     """The job, then its verdict: violations fail the step where FailOnViolation is set and SkipCheck is not."""
-    end = run_job_step(run, replace(step, type="Processing"), _KIND)
+    own = expressions.resolve(step.own, run.scope())
+    earlier = _earlier(run, own)
+    given = {} if own.get("SkipCheck") else earlier
+    arguments = {**step.arguments, **_with_baselines(step.arguments, given)}
+    end = run_job_step(run, replace(step, type="Processing", arguments=arguments), _KIND)
     if end.status != "Succeeded" or end.result is None:
         return replace(end, metadata={step.type: {"CheckJobArn": _arn(end)}} if end.result else {})
-    own = expressions.resolve(step.own, run.scope())
-    baselines = _baselines(step.type, own, end)
+    baselines = _baselines(step.type, {} if own.get("RegisterNewBaseline") else earlier, end)
     report = next((uri for uri in end.outputs if uri.endswith(f"/{_VIOLATIONS}")), "")
     named = {key: own[key] for key in ("CheckType", "ModelPackageGroupName") if own.get(key) is not None}
     flags = {key: bool(own.get(key)) for key in ("SkipCheck", "RegisterNewBaseline")}
@@ -73,16 +95,52 @@ class _Kind:
 _KIND = _Kind()
 
 
-def _baselines(type_: str, own: Mapping[str, Any], end: StepEnd) -> dict[str, str]:
-    """The properties that later steps refer to. The one used is the supplied one, else what was calculated."""
+def _earlier(run: Run, own: Mapping[str, Any]) -> dict[str, str]:
+    """What to check against, by kind: supplied, else what the group's latest approved version has."""
+    group, check = own.get("ModelPackageGroupName"), own.get("CheckType")
+    part, prefix = _DRIFT_CHECK_BASELINES.get(str(check), ("", ""))
+    sources = _approved(run, str(group)).get("DriftCheckBaselines", {}).get(part, {}) if group else {}
+    found = {
+        kind: own.get(f"SuppliedBaseline{kind}") or sources.get(f"{prefix}{kind}", {}).get("S3Uri")
+        for kind in _FOLDERS
+    }
+    return {kind: str(uri) for kind, uri in found.items() if uri}
+
+
+def _approved(run: Run, group: str) -> Mapping[str, Any]:
+    """The group's latest approved version, if there is one."""
+    with suppress(NotFound):
+        for version in reversed(run.store.registry.versions(group)):
+            if version["status"] == "Approved":
+                return run.store.registry.describe(version["arn"])
+    return {}
+
+
+def _with_baselines(arguments: Mapping[str, Any], baselines: Mapping[str, str]) -> dict[str, Any]:
+    """The job's inputs and environment with the baselines in them."""
+    inputs, environment = list(arguments.get("ProcessingInputs") or ()), {}
+    for kind, uri in baselines.items():
+        folder = f"{_BASELINES}/{_FOLDERS[kind]}"
+        inputs.append(
+            {"InputName": f"baseline_{kind.lower()}", "S3Input": {"S3Uri": uri, "LocalPath": folder}}
+        )
+        environment[f"baseline_{kind.lower()}"] = f"{folder}/{uri.rpartition('/')[2]}"
+    return {
+        "ProcessingInputs": inputs,
+        "Environment": {**(arguments.get("Environment") or {}), **environment},
+    }
+
+
+def _baselines(type_: str, earlier: Mapping[str, str], end: StepEnd) -> dict[str, str]:
+    """The properties that later steps refer to. The one used is the earlier one, else what was calculated."""
     files = {"Constraints": "constraints.json", "Statistics": "statistics.json"}
     if type_ == "ClarifyCheck":
         files = {"Constraints": "analysis.json"}
     found: dict[str, str] = {}
     for kind, file in files.items():
         calculated = next((uri for uri in end.outputs if uri.endswith(f"/{file}")), "")
-        used = own.get(f"SuppliedBaseline{kind}") or calculated
-        found |= {f"CalculatedBaseline{kind}": calculated, f"BaselineUsedForDriftCheck{kind}": str(used)}
+        used = earlier.get(kind, calculated)
+        found |= {f"CalculatedBaseline{kind}": calculated, f"BaselineUsedForDriftCheck{kind}": used}
     return {name: uri for name, uri in found.items() if uri}
 
 

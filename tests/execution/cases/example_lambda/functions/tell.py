@@ -1,0 +1,5 @@
+"""The version in a model package's ARN."""
+
+
+def handler(event, context):
+    return {"version": event["package"].rsplit("/", 1)[1]}
