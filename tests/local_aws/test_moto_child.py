@@ -49,9 +49,9 @@ def test_refusals_are_not_remembered_and_what_moto_lacks_is_said(
     with pytest.raises(ClientError, match="NoSuchEntity"):
         client("iam", url).delete_role(RoleName="none")
     assert list(moto._journal.requests()) == []
-    with pytest.raises(ClientError, match="UnsupportedOperation.*not supported by the local endpoint"):
+    with pytest.raises(ClientError, match=r"UnsupportedOperation.*not supported by the local endpoint"):
         client("ecr", url).describe_pull_through_cache_rules()
-    with pytest.raises(ClientError, match="UnsupportedOperation.*not supported by the local endpoint"):
+    with pytest.raises(ClientError, match=r"UnsupportedOperation.*not supported by the local endpoint"):
         client("iam", url).simulate_principal_policy(
             PolicySourceArn="arn:aws:iam::000000000000:role/r", ActionNames=["s3:GetObject"]
         )

@@ -63,9 +63,7 @@ class Local:
             self.targets.images,
             as_images=self.targets.as_images,
         )
-        return Machine(
-            store=self.store, launcher=self.launcher, targets=targets, endpoint_url=endpoint_url
-        )
+        return Machine(store=self.store, launcher=self.launcher, targets=targets, endpoint_url=endpoint_url)
 
     def definition(self, family: Family, watch: Watcher) -> dict[str, Any]:
         from pipelines import compile as compiler

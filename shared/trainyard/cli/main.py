@@ -44,7 +44,9 @@ COMMANDS = {
     "models": Command("trainyard.cli.models", "list, compare, approve and reject model packages"),
     "serve": Command("trainyard.cli.serve", "serve a registered model package over HTTP", "host"),
     "invoke": Command("trainyard.cli.invoke", "send a request to a served model"),
-    "local": Command("trainyard.cli.local_aws", "AWS on this machine, for boto3, the aws CLI and the SDK", "host"),
+    "local": Command(
+        "trainyard.cli.local_aws", "AWS on this machine, for boto3, the aws CLI and the SDK", "host"
+    ),
     "s3": Command("trainyard.cli.s3", "list and copy objects of the local S3"),
     "families": Command("trainyard.cli.families", "list families, or show what a family's manifest says"),
     "build": Command("trainyard.cli.build", "build the families' images, and push them to a registry"),

@@ -109,7 +109,9 @@ def _before_training(bench: Bench) -> tuple[list[str], str]:
 
 
 def _run(executor: Executor, bench: Bench, step: str) -> None:
-    finished = executor.start(bench.definition, bench.family.name, bench.parameters, selected=Selection((step,)))
+    finished = executor.start(
+        bench.definition, bench.family.name, bench.parameters, selected=Selection((step,))
+    )
     if finished.status == "Stopped":
         raise ExecutionStopped("the checks were stopped")
     if finished.status != "Succeeded":

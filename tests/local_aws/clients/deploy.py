@@ -29,5 +29,7 @@ sagemaker.create_endpoint_config(
     EndpointConfigName="both", ProductionVariants=variants, DataCaptureConfig=capture
 )
 sagemaker.create_endpoint(EndpointName="lines", EndpointConfigName="both")
-sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="lines", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+sagemaker.get_waiter("endpoint_in_service").wait(
+    EndpointName="lines", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+)
 print(sagemaker.describe_endpoint(EndpointName="lines")["EndpointStatus"])

@@ -37,7 +37,9 @@ made = ProcessingOutput(
 )
 prepare = ProcessingStep(
     name="Prepare",
-    step_args=processor.run(code=str(CODE / "preprocess.py"), arguments=["--bucket", "clients"], outputs=[made]),
+    step_args=processor.run(
+        code=str(CODE / "preprocess.py"), arguments=["--bucket", "clients"], outputs=[made]
+    ),
     cache_config=CACHE,
 )
 prepared = prepare.properties.ProcessingOutputConfig.Outputs["train"].S3Output.S3Uri
@@ -84,9 +86,15 @@ for round_ in (1, 2):
     steps = execution.list_steps()
     print(round_, execution.describe()["PipelineExecutionStatus"])
     for step in steps:
-        print(json.dumps({key: step.get(key) for key in ("StepName", "StepStatus", "CacheHitResult")}, default=str))
+        print(
+            json.dumps(
+                {key: step.get(key) for key in ("StepName", "StepStatus", "CacheHitResult")}, default=str
+            )
+        )
     assert {step["StepStatus"] for step in steps} == {"Succeeded"}, steps
 cached = {step["StepName"] for step in steps if "CacheHitResult" in step}
 assert "Prepare" in cached and "Train" in cached, cached
-packages = boto3.client("sagemaker").list_model_packages(ModelPackageGroupName="lines")["ModelPackageSummaryList"]
+packages = boto3.client("sagemaker").list_model_packages(ModelPackageGroupName="lines")[
+    "ModelPackageSummaryList"
+]
 assert len(packages) == 2, packages

@@ -20,7 +20,9 @@ trainer = ModelTrainer(
     input_data_config=[InputData(channel_name="train", data_source="s3://clients/points/")],
 )  # fmt: skip
 trainer.train(wait=True, logs=True)
-job = boto3.client("sagemaker").list_training_jobs(NameContains="waited", MaxResults=1)["TrainingJobSummaries"][0]
+job = boto3.client("sagemaker").list_training_jobs(NameContains="waited", MaxResults=1)[
+    "TrainingJobSummaries"
+][0]
 assert job["TrainingJobStatus"] == "Completed", job
 processor = ScriptProcessor(
     role=ROLE, image_uri=IMAGE, command=["python3"], instance_count=1, instance_type="ml.m5.large",

@@ -19,7 +19,9 @@ sagemaker.create_transform_job(
     DataProcessing={"JoinSource": "Input"},
     TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
 )
-while (job := sagemaker.describe_transform_job(TransformJobName="numbers"))["TransformJobStatus"] == "InProgress":
+while (job := sagemaker.describe_transform_job(TransformJobName="numbers"))[
+    "TransformJobStatus"
+] == "InProgress":
     time.sleep(0.2)
 assert job["TransformJobStatus"] == "Completed", job
 body = s3.get_object(Bucket="clients", Key="answers/numbers.csv.out")["Body"].read().decode()

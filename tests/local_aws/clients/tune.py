@@ -47,7 +47,10 @@ counters = job["TrainingJobStatusCounters"]
 assert counters["Completed"] + counters["NonRetryableError"] == 12 and 1 < most <= 4, (counters, most)
 best = job["BestTrainingJob"]
 trials = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
-    HyperParameterTuningJobName="rates", SortBy="FinalObjectiveMetricValue", SortOrder="Ascending", MaxResults=100
+    HyperParameterTuningJobName="rates",
+    SortBy="FinalObjectiveMetricValue",
+    SortOrder="Ascending",
+    MaxResults=100,
 )["TrainingJobSummaries"]
 assert trials[0]["TrainingJobName"] == best["TrainingJobName"], (trials[0], best)
 value = best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
