@@ -69,4 +69,35 @@ def test_what_keeps_it_from_starting_is_told(cli):
 
 def test_interrupting_a_job_that_does_not_run_is_refused(cli, up):
     refused = cli("local", "interrupt", "none")
-    assert (refused.code, "no training job 'none' runs here" in refused.err) == (26, True)
+    assert (refused.code, "no training-job 'none'" in refused.err) == (26, True)
+
+
+ASKS = """
+import os, pathlib, urllib.request
+health = urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_trainyard/health").read()
+pathlib.Path("/opt/ml/processing/made/health.json").write_bytes(health)
+"""
+
+
+def test_jobs_of_a_run_find_the_endpoint_that_is_up(cli, up, plain_venv, namespaces, tmp_path) -> None:
+    (tmp_path / "main.py").write_text(ASKS)
+    assert cli("s3", "cp", str(tmp_path / "main.py"), "s3://b/code/main.py").code == 0
+    base = "/opt/ml/processing"
+    arguments = {
+        "AppSpecification": {"ImageUri": "i", "ContainerEntrypoint": ["python3", f"{base}/code/main.py"]},
+        "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large"}},
+        "ProcessingInputs": [
+            {"InputName": "code", "S3Input": {"S3Uri": "s3://b/code/", "LocalPath": f"{base}/code"}}
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {"OutputName": "m", "S3Output": {"S3Uri": "s3://b/made", "LocalPath": f"{base}/made"}}
+            ]
+        },
+    }
+    step = {"Name": "Ask", "Type": "Processing", "Arguments": arguments}
+    (tmp_path / "definition.json").write_text(json.dumps({"Version": "2020-12-01", "Steps": [step]}))
+    ran = cli("run", "--definition", str(tmp_path / "definition.json"), "--map", f"i=venv:{plain_venv}")
+    assert ran.code == 0, ran.err
+    assert cli("s3", "cp", "s3://b/made/health.json", str(tmp_path / "health.json")).code == 0
+    assert json.loads((tmp_path / "health.json").read_text())["pid"] == up["pid"]

@@ -35,6 +35,7 @@ class Local:
         from trainyard.execution.launchers.by_target import ByTarget
         from trainyard.execution.launchers.docker import DockerLauncher
         from trainyard.execution.launchers.venv import VenvLauncher
+        from trainyard.local_aws.record import Record
 
         self.root = repository_root()
         self.families = find_families(self.root)
@@ -50,7 +51,9 @@ class Local:
         in_venvs = VenvLauncher(self.environments, self.families)
         in_images = DockerLauncher(images, self.store.home)
         self.launcher = ByTarget({"family": in_venvs, "venv": in_venvs, "docker": in_images})
-        self.executor = Executor(self.store, self.launcher, self.targets, watch)
+        running = Record(self.store.home).read()  # whose jobs may ask it, those of this command as well
+        endpoint_url = running.url if running else ""
+        self.executor = Executor(self.store, self.launcher, self.targets, watch, endpoint_url=endpoint_url)
 
     def machine(self, endpoint_url: str) -> Machine:
         """A machine of its own whose jobs find the local AWS endpoint at that address."""

@@ -33,9 +33,7 @@ def test_statuses() -> None:
     def outcome(failure: str = "", stopped="") -> str:
         ended = Ended(exit_codes=(0,), stopped=stopped)
         once = (Attempt(started=0, ended=1),)
-        return JobOutcome(
-            request=None, ended=ended, attempts=(Attempt(started=0, ended=1),), ended_at=1, failure=failure
-        ).status
+        return JobOutcome(request=None, ended=ended, attempts=once, ended_at=1, failure=failure).status
 
     assert [outcome(), outcome("x"), outcome("x", "Stopped")] == ["Completed", "Failed", "Stopped"]
 
