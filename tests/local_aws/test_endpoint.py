@@ -126,4 +126,4 @@ def test_interrupting_what_does_not_run_is_refused(store, machine):
     with up(store, machine) as url, pytest.raises(HTTPError) as refused:
         urlopen(Request(f"{url}/_trainyard/training-jobs/none/interrupt", method="POST"))
     assert refused.value.code == 404
-    assert "no training job 'none' runs here" in refused.value.read().decode()
+    assert "no training-job 'none'" in refused.value.read().decode()

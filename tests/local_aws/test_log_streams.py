@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from trainyard.execution.fleet import log_folder
 from trainyard.execution.logs import LogFollower
 from trainyard.local_aws.log_streams import Streams
 
@@ -65,3 +66,17 @@ def test_a_group_cannot_lead_out_of_the_store(store, tmp_path) -> None:
         "/aws/sagemaker/Endpoints/",
     ):
         assert list(Streams(store).of(name)) == []
+
+
+def test_endpoints_and_functions_have_groups_of_their_own(store) -> None:
+    endpoint = log_folder(store, "e") / "blue" / "1" / "container-1" / "algo-1.log"
+    function = store.home / "functions" / "f" / "2026/11/21/[$LATEST].log"
+    for log in (endpoint, function):
+        log.parent.mkdir(parents=True)
+        log.write_text("said\n")
+    streams = Streams(store)
+    assert [group for group, _ in streams.groups()] == ["/aws/lambda/f", "/aws/sagemaker/Endpoints/e"]
+    [of_endpoint] = streams.of("/aws/sagemaker/Endpoints/e")
+    [of_function] = streams.of("/aws/lambda/f")
+    assert (of_endpoint.name, of_function.name) == ("blue/1/container-1/algo-1", "2026/11/21/[$LATEST]")
+    assert of_endpoint.lines()[0].text == "said"

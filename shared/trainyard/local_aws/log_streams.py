@@ -19,6 +19,8 @@ JOB_GROUPS = {
 }
 ENDPOINTS = "/aws/sagemaker/Endpoints/"
 FUNCTIONS = "/aws/lambda/"
+_FOLDERS = {ENDPOINTS: "hosts", FUNCTIONS: "functions"}
+"""Below the store's home; a folder in them for each endpoint or function, with the logs anywhere in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +89,8 @@ class Streams:
             documents = self._store.resources.all(kind)
             if documents:
                 found[group] = int(documents[0]["CreationTime"] * 1000)
-        for prefix, folders in (
-            (ENDPOINTS, self._folders("endpoints")),
-            (FUNCTIONS, self._folders("functions")),
-        ):
-            for folder in folders:
+        for prefix, place in _FOLDERS.items():
+            for folder in self._folders(place):
                 found[f"{prefix}{folder.name}"] = int(folder.stat().st_ctime * 1000)
         return sorted(found.items())
 
@@ -100,12 +99,11 @@ class Streams:
         if group in JOB_GROUPS:
             yield from self._of_jobs(JOB_GROUPS[group], prefix)
             return
-        place, name = ("endpoints", group.removeprefix(ENDPOINTS))
-        if group.startswith(FUNCTIONS):
-            place, name = "functions", group.removeprefix(FUNCTIONS)
+        kind = next(known for known in _FOLDERS if group.startswith(known))
+        name = group.removeprefix(kind)
         if not re.fullmatch(r"[\w.-]+", name) or set(name) == {"."}:
             return
-        base = self._store.home / place / name
+        base = self._store.home / _FOLDERS[kind] / name
         for file in sorted(base.rglob("*.log")):
             stream = file.relative_to(base).with_suffix("").as_posix()
             if stream.startswith(prefix):
