@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from trainyard.errors import NotFound, StoreError
+from trainyard.execution.resources import Resources
+from trainyard.execution.state import State
 from trainyard.execution.store import Store, default_home, describe_execution, new_execution_id
+from trainyard.local_aws.journal import Journal
+from trainyard.registry.packages import Registry
 
 
 def test_home_is_the_environments_or_the_repositorys(monkeypatch, tmp_path: Path, root: Path) -> None:
@@ -93,3 +99,16 @@ def test_an_execution_whose_process_died_while_it_stopped_is_failed(store) -> No
     assert (step["StepStatus"], step["FailureReason"]) == ("Failed", "its process died")
     assert step["SelectiveExecutionResult"] == {"SourcePipelineExecutionId": "e0"}
     assert step["IterationContext"] == {"Index": 0}
+
+
+@pytest.mark.parametrize("opened", [State, Resources, Registry, Journal])
+def test_a_new_database_that_another_process_makes_just_now_is_waited_for(tmp_path, opened):
+    other = sqlite3.connect(tmp_path / "db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE made_meanwhile (name TEXT)")
+    end = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+    end.start()
+    opened(tmp_path / "db")
+    end.join()
+    other.close()
+    assert sqlite3.connect(tmp_path / "db").execute("PRAGMA journal_mode").fetchone() == ("wal",)

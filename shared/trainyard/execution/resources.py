@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.errors import AlreadyExists, DiskFull, NotFound, StoreError
+from trainyard.registry.database import use_wal
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -129,7 +130,7 @@ class Resources:
         try:
             with closing(sqlite3.connect(self._database, timeout=60, isolation_level=None)) as connection:
                 connection.row_factory = sqlite3.Row
-                connection.execute("PRAGMA journal_mode = WAL")
+                use_wal(connection)
                 connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 yield connection
                 connection.execute("COMMIT")

@@ -13,6 +13,7 @@ from typing import Any
 
 from trainyard.errors import DiskFull, StoreBusy, StoreError
 from trainyard.execution.s3 import StoredObject, file_digest
+from trainyard.registry.database import use_wal
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS executions (
@@ -47,6 +48,7 @@ class State:
         self._local = threading.local()
         with self._transaction() as connection:
             connection.executescript(_SCHEMA)
+            connection.execute("BEGIN IMMEDIATE")  # or two see that a column is missing
             there = {row["name"] for row in connection.execute("PRAGMA table_info(steps)")}
             for name in _NEW_COLUMNS:
                 if name not in there:
@@ -57,7 +59,7 @@ class State:
         if connection is None:
             connection = sqlite3.connect(self._database, timeout=60)
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode=WAL")
+            use_wal(connection)
             self._local.connection = connection
         return connection
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from trainyard.local_aws.messages import Request
+from trainyard.registry.database import use_wal
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS moto_requests (
@@ -32,7 +33,7 @@ class Journal:
     def __init__(self, database: Path) -> None:
         self._database = database
         with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+            use_wal(connection)
             connection.execute(_SCHEMA)
 
     def take(self, request: Request, body: bytes) -> None:

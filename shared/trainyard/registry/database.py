@@ -50,7 +50,7 @@ def transaction(database: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
-            _use_wal(connection)
+            use_wal(connection)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -63,8 +63,8 @@ def transaction(database: Path) -> Iterator[sqlite3.Connection]:
         raise RegistryError(f"the model registry in {database} cannot be used: {error}") from error
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Two processes that turn a new file into a WAL file at once: SQLite refuses one of them without waiting."""
+def use_wal(connection: sqlite3.Connection) -> None:
+    """Make the file a WAL file, also where two do so at once: SQLite refuses one of them without waiting."""
     deadline = time.monotonic() + 60
     while True:
         try:
