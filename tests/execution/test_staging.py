@@ -62,6 +62,19 @@ def test_inputs_are_links_not_copies(store: Store, tmp_path: Path) -> None:
     assert host.mounts[0].read_only
 
 
+def test_code_is_a_copy_that_the_job_may_change(store: Store, tmp_path: Path) -> None:
+    fill(store, "d/x")
+    stored = store.objects.path(parse_uri("s3://b/d/x"))
+    started = replace(
+        request(channel("s3://b/d/")), command=("sh", "-c", "chmod +x /opt/ml/input/data/data/x")
+    )
+    beside = replace(channel("s3://b/d/"), name="code", container_path="/opt/ml/processing/input/code")
+    for number, job in enumerate([started, request(beside, kind="Processing")]):
+        [host] = stage(store.objects, job, tmp_path / str(number))
+        [copy] = [path for path in host.ml.rglob("x") if path.is_file()]
+        assert copy.stat().st_ino != stored.stat().st_ino and not host.mounts
+
+
 def test_manifest_names_the_objects(store: Store, tmp_path: Path) -> None:
     fill(store, "d/1", "d/in/2", "d/3")
     manifest = [{"prefix": "s3://b/d/"}, "1", "in/2"]

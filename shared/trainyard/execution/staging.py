@@ -14,6 +14,8 @@ from trainyard.execution.request import Channel, JobRequest, Mount, StagedHost
 from trainyard.execution.s3 import ObjectStore, StoredObject, disk_errors, parse_uri
 from trainyard.in_image.opt_ml import OptMl
 
+_PROCESSING_CODE = "/opt/ml/processing/input/code"  # where the SDK's processors put it
+
 
 def channel_objects(store: ObjectStore, channel: Channel) -> list[StoredObject]:
     """The objects that a channel brings, over all hosts, in key order.
@@ -86,7 +88,7 @@ def stage(store: ObjectStore, request: JobRequest, folder: Path) -> list[StagedH
                     continue
                 part = host_objects(channel, objects[channel.name], index, request.host_count)
                 place = ml.at(channel.container_path)
-                if _starts(request, channel):
+                if _is_code(request, channel):
                     _place(part, place, shutil.copyfile)
                     continue
                 _place(part, place, _link)
@@ -109,8 +111,13 @@ def _checkpoint_mount(store: ObjectStore, request: JobRequest) -> list[Mount]:
     return [Mount(source=place, container_path=request.checkpoint.container_path, read_only=False)]
 
 
-def _starts(request: JobRequest, channel: Channel) -> bool:
-    """Whether the job's command lies in a channel: the SDK's drivers make it executable first, so it is a copy."""
+def _is_code(request: JobRequest, channel: Channel) -> bool:
+    """Whether a channel holds what the job starts, which is a copy: it belongs to the job.
+
+    The SDK's drivers make the command executable first, and its FrameworkProcessor unpacks the source beside it.
+    """
+    if request.kind == "Processing" and channel.container_path == _PROCESSING_CODE:
+        return True
     return any(f"{channel.container_path}/" in part for part in request.command)
 
 

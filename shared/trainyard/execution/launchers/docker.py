@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from trainyard.errors import DockerError
@@ -10,6 +11,7 @@ from trainyard.execution.images import Images
 from trainyard.execution.launchers import containers
 from trainyard.execution.launchers.containers import RunningContainer
 from trainyard.execution.launchers.docker_serving import ServingContainer
+from trainyard.execution.launchers.forwarding import reachable
 from trainyard.execution.launchers.supervise import supervise
 from trainyard.execution.request import Ended, JobRequest, Mount, StagedHost, StopSignal
 from trainyard.execution.targets import Target
@@ -28,14 +30,17 @@ class DockerLauncher:
         self, request: JobRequest, hosts: Sequence[StagedHost], stop: StopSignal, tick: Callable[[], None]
     ) -> Ended:
         engine = self._images.engine
-        with containers.owning(engine, self._home, hosts[0].folder.parent) as labels:
+        with ExitStack() as owned:
+            labels = owned.enter_context(containers.owning(engine, self._home, hosts[0].folder.parent))
             network = self._network(engine, request, labels)
+            environment = owned.enter_context(reachable(engine, network, request.platform_environment))
             made = [
                 _create(
-                    engine, request, host, [*labels, "--hostname", host.name, *self._connect(host, network)]
+                    engine, request, host, environment,
+                    [*labels, "--hostname", host.name, *self._connect(host, network)],
                 )
                 for host in hosts
-            ]
+            ]  # fmt: skip
             running = [
                 RunningContainer(engine, container, host.log)
                 for container, host in zip(made, hosts, strict=True)
@@ -64,7 +69,13 @@ class DockerLauncher:
         return ("--network", network, "--network-alias", host.name)
 
 
-def _create(engine: Engine, request: JobRequest, host: StagedHost, options: Sequence[str]) -> str:
+def _create(
+    engine: Engine,
+    request: JobRequest,
+    host: StagedHost,
+    platform_environment: Mapping[str, str],
+    options: Sequence[str],
+) -> str:
     entrypoint, command = _command(request)
     return containers.create(
         engine,
@@ -72,7 +83,7 @@ def _create(engine: Engine, request: JobRequest, host: StagedHost, options: Sequ
         command,
         options=["--name", f"{request.name}-{host.name}", *options, *entrypoint],
         mounts=[*_folders(host), *host.mounts],
-        environment={**request.platform_environment, **request.environment},
+        environment={**platform_environment, **request.environment},
         scratch=host.folder,
     )
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from trainyard.errors import DockerError
 from trainyard.execution.launchers import containers
 from trainyard.execution.launchers.containers import RunningContainer
+from trainyard.execution.launchers.forwarding import reachable
 from trainyard.execution.request import Mount
 from trainyard.execution.targets import Target
 from trainyard.images.engine import Engine
 from trainyard.in_image.opt_ml import OptMl
 
 _PORT = 8080
+_NETWORK = "bridge"  # where containers are that join no other
 _GRACE_SECONDS = 30.0  # AWS: "How containers provide signals", from SIGTERM to SIGKILL
 
 
@@ -59,6 +61,7 @@ class ServingContainer:
             folder.mkdir(parents=True, exist_ok=True)
         places = {OptMl().model: self.ml.model, OptMl().models: self.ml.models}
         labels = self._owned.enter_context(containers.owning(self._engine, self._home, self._folder))
+        environment = self._owned.enter_context(reachable(self._engine, _NETWORK, self._environment))
         container = containers.create(
             self._engine,
             self._target.name,
@@ -69,7 +72,7 @@ class ServingContainer:
                 Mount(source=source, container_path=place.as_posix(), read_only=True)
                 for place, source in places.items()
             ],
-            environment=self._environment,
+            environment=environment,
             scratch=self._folder,
         )
         self._running = RunningContainer(self._engine, container, self.log)
