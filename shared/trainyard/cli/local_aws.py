@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from urllib.parse import quote, urlsplit
 
 from trainyard.cli import local
@@ -142,11 +143,13 @@ def _down(args: argparse.Namespace) -> int:
     if running is None:
         print("the local endpoint is not up")
         return 0
-    os.kill(running.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+        os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + _ENDS
     while record.read() is not None:
         if time.monotonic() > deadline:
-            os.kill(running.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(running.pid, signal.SIGKILL)
             raise EndpointError(
                 f"the local endpoint did not end within {_ENDS:.0f} s, so it was killed; see its log {record.log}"
             )
@@ -189,11 +192,13 @@ def _env(args: argparse.Namespace) -> int:
 
 def _interrupt(args: argparse.Namespace) -> int:
     address = urlsplit(_answering(Record(Store().home)).url)
-    connection = http.client.HTTPConnection(address.netloc, timeout=30)
-    connection.request("POST", f"/_trainyard/training-jobs/{quote(args.job, safe='')}/interrupt")
-    answer = connection.getresponse()
-    content = json.loads(answer.read())
-    connection.close()
+    with closing(http.client.HTTPConnection(address.netloc, timeout=30)) as connection:
+        try:
+            connection.request("POST", f"/_trainyard/training-jobs/{quote(args.job, safe='')}/interrupt")
+            answer = connection.getresponse()
+            content = json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise EndpointError(f"the local endpoint does not answer: {error}") from error
     if answer.status != 200:
         raise EndpointError(content.get("message", f"the endpoint answered {answer.status}"))
     print(f"interrupted {args.job}; it goes on from its checkpoint")

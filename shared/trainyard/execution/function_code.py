@@ -7,8 +7,10 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
+from collections.abc import Set
 from pathlib import Path, PurePosixPath
 
 from trainyard.errors import DataError
@@ -19,6 +21,7 @@ MAX_ZIP_BYTES = 50 << 20
 MAX_UNZIPPED_BYTES = 262_144_000
 MAX_MEMBERS = 20_000
 _ZIP = "code.zip"
+_UNUSED_SECONDS = 3600.0  # AWS lets a function run for 900
 
 
 def keep(folder: Path, digest: str, content: bytes) -> Path:
@@ -44,6 +47,13 @@ def keep(folder: Path, digest: str, content: bytes) -> Path:
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return place / "task"
+
+
+def drop_others(folder: Path, digests: Set[str]) -> None:
+    """Remove the code that is of none of these digests any more, once no invocation can be running of it."""
+    for place in folder.iterdir():
+        if place.name not in digests and place.stat().st_mtime < time.time() - _UNUSED_SECONDS:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def zipped(folder: Path, digest: str) -> Path:

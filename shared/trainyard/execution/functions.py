@@ -90,7 +90,10 @@ def update_code(store: Store, name: str, content: bytes) -> Document:
     """Raises NotFound, or DataError for a zip that cannot be used."""
     store.resources.get(KIND, name)
     code = _kept(store, name, content)
-    return store.resources.change(KIND, name, lambda document: {**document, **code, **_changed()})
+    changed = store.resources.change(KIND, name, lambda document: {**document, **code, **_changed()})
+    versions = (changed, *changed["Published"].values())
+    function_code.drop_others(home(store, name), {_digest(each) for each in versions})
+    return changed
 
 
 def update_settings(store: Store, name: str, settings: Mapping[str, Any]) -> Document:

@@ -155,6 +155,8 @@ class Hosts:
         """What answers for an endpoint now; started first where nothing does. Raises ModelError."""
         live, now = self._live(name), time.monotonic()
         fleet = live.fleet
+        if fleet is None:
+            self._serving(name)  # one that is being created is refused, and not waited for
         if fleet is not None and now - live.checked > _TRUST_SECONDS:
             document, live.checked = self._serving(name), now
             fleet.weights = weights(document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ _SANDBOX = Path(__file__).parent / "launchers" / "sandbox.py"
 _RUNNER = Path(__file__).with_name("function_runner.py")
 _LOOK_EVERY = 0.1
 _LONGEST_LOG = 16 << 20
+_LONGEST = 3600.0  # seconds; AWS allows 900
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +76,18 @@ def run(
     request_id = str(uuid.uuid4())
     with disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
+        _sweep(home)
         with tempfile.TemporaryDirectory(prefix=".run-", dir=home, ignore_cleanup_errors=True) as name:
             environment = _environment(function, Path(name), endpoint_url, request_id)
             return _run(function, logs, Path(name), payload, request_id, environment, stop, client_context)
+
+
+def _sweep(home: Path) -> None:
+    """Remove the folders of invocations that a kill -9 left: none lasts as long as they have been there."""
+    for folder in home.glob(".run-*"):
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < time.time() - _LONGEST:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(

@@ -11,6 +11,7 @@ from typing import Any
 from trainyard.errors import Conflict, UserError
 from trainyard.execution.request import ARN, StopSignal
 from trainyard.execution.resources import DIED, STATUS, UNDER_WAY, Document, Resources, moved
+from trainyard.execution.state import storable
 
 
 class Recording:
@@ -48,7 +49,7 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         reason = str(error) if isinstance(error, UserError) else DIED
-        reason = reason.encode(errors="backslashreplace").decode()[:1024]
+        reason = storable(reason)[:1024]
         member = STATUS[self.kind]
         try:
             self._change(

@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import AlreadyExists, DiskFull, NotFound, StoreError
+from trainyard.errors import AlreadyExists, NotFound
+from trainyard.execution.state import explained, storable
 from trainyard.registry.database import use_wal
 
 _SCHEMA = """
@@ -51,7 +52,7 @@ class Resources:
             try:
                 connection.execute(
                     "INSERT INTO resources (kind, name, owner, document) VALUES (?, ?, ?, ?)",
-                    (kind, _storable(name), owner, _encode(document)),
+                    (kind, storable(name), owner, _encode(document)),
                 )
             except sqlite3.IntegrityError as error:
                 raise AlreadyExists(f"there is a {kind} {name!r} already; choose another name") from error
@@ -66,7 +67,7 @@ class Resources:
     def find(self, kind: str, name: str) -> Document | None:
         with self._transaction(write=False) as connection:
             row = connection.execute(
-                "SELECT * FROM resources WHERE kind = ? AND name = ?", (kind, _storable(name))
+                "SELECT * FROM resources WHERE kind = ? AND name = ?", (kind, storable(name))
             ).fetchone()
         return None if row is None else self._judged(row)
 
@@ -85,14 +86,14 @@ class Resources:
         """
         with self._transaction() as connection:
             row = connection.execute(
-                "SELECT document FROM resources WHERE kind = ? AND name = ?", (kind, _storable(name))
+                "SELECT document FROM resources WHERE kind = ? AND name = ?", (kind, storable(name))
             ).fetchone()
             if row is None:
                 raise NotFound(f"no {kind} {name!r}")
             document = dict(change(json.loads(row["document"])))
             connection.execute(
                 "UPDATE resources SET document = ? WHERE kind = ? AND name = ?",
-                (_encode(document), kind, _storable(name)),
+                (_encode(document), kind, storable(name)),
             )
         return document
 
@@ -107,7 +108,7 @@ class Resources:
         with self._transaction() as connection:
             row = connection.execute(
                 "DELETE FROM resources WHERE kind = ? AND name = ? RETURNING document",
-                (kind, _storable(name)),
+                (kind, storable(name)),
             ).fetchone()
         if row is None:
             raise NotFound(f"no {kind} {name!r}")
@@ -135,11 +136,7 @@ class Resources:
                 yield connection
                 connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise DiskFull(
-                    f"no space left for {self._database}; free some, or set TRAINYARD_HOME to a larger disk"
-                ) from error
-            raise StoreError(f"{self._database} cannot be used: {error}") from error
+            raise explained(self._database, error) from error
 
 
 def died(document: Document, member: str) -> Document:
@@ -162,8 +159,3 @@ def moved(document: Document, status: str, message: str) -> Document:
 
 def _encode(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=True)
-
-
-def _storable(name: str) -> str:
-    """A name that the database takes: JSON may hold half a surrogate pair."""
-    return name.encode(errors="backslashreplace").decode()

@@ -11,7 +11,8 @@ from trainyard.definition.steps import Step
 from trainyard.errors import UserError
 from trainyard.execution import events, faults
 from trainyard.execution.request import StopSignal
-from trainyard.execution.run import Run, StepEnd, storable
+from trainyard.execution.run import Run, StepEnd
+from trainyard.execution.state import storable
 
 # What SageMaker tries again by itself, unless a policy says otherwise; how often is not documented.
 _DEFAULT = RetryPolicy(exception_types=(faults.SERVICE_FAULT, faults.THROTTLING), max_attempts=3)

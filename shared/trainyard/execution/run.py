@@ -79,8 +79,3 @@ class StepEnd:
     outputs: Mapping[str, list[int]] = field(default_factory=dict)
     cache_source: str | None = None
     detail: str = ""
-
-
-def storable(text: str) -> str:
-    """Text that the database takes: a JSON string may hold half a surrogate pair."""
-    return text.encode(errors="backslashreplace").decode()

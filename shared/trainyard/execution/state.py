@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import DiskFull, StoreBusy, StoreError
+from trainyard.errors import DiskFull, StoreBusy, StoreError, UserError
 from trainyard.execution.s3 import StoredObject, file_digest
 from trainyard.registry.database import use_wal
 
@@ -38,6 +38,21 @@ _JSON_COLUMNS = {
 }  # fmt: skip
 
 Row = dict[str, Any]
+
+
+def explained(database: Path, error: sqlite3.DatabaseError) -> UserError:
+    """What an error of SQLite means to people: DiskFull, StoreBusy or StoreError."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return DiskFull(f"no space left for {database}; free some, or set TRAINYARD_HOME to a larger disk")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(f"{database} is in use by others: {error}")
+    return StoreError(f"{database} cannot be used: {error}")
+
+
+def storable(text: str) -> str:
+    """Text that the database takes: a JSON string may hold half a surrogate pair."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class State:
@@ -70,13 +85,7 @@ class State:
             with connection:
                 yield connection
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise DiskFull(
-                    f"no space left for {self._database}; free some, or set TRAINYARD_HOME to a larger disk"
-                ) from error
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise StoreBusy(f"{self._database} is in use by others: {error}") from error
-            raise StoreError(f"{self._database} cannot be used: {error}") from error
+            raise explained(self._database, error) from error
 
     def add_execution(
         self, execution: str, pipeline: str, definition: Mapping[str, Any], parameters: Row, options: Row

@@ -11,7 +11,7 @@ import json
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -19,7 +19,7 @@ from typing import Any
 
 from trainyard.errors import UserError
 from trainyard.execution.request import REGION
-from trainyard.local_aws import event_patterns
+from trainyard.local_aws import event_patterns, wire
 from trainyard.local_aws.messages import AwsError, Request, Response
 from trainyard.local_aws.moto_child import Moto
 from trainyard.local_aws.schedules import Schedule
@@ -58,7 +58,7 @@ class EventBus:
     def __call__(self, request: Request) -> Response:
         body = request.body()
         operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
-        content = _content(body)
+        content = wire.load(body)
         if operation == "PutEvents":
             return self._put_events(content)
         if operation == "PutRule":
@@ -73,7 +73,8 @@ class EventBus:
             )
         )  # fmt: skip
         if not operation.startswith(("List", "Describe", "Test")):
-            self._rules = None
+            with self._lock:  # whoever reads the rules at this moment has read those of before
+                self._rules = None
         return response
 
     def emit(self, detail_type: str, detail: Mapping[str, Any]) -> None:
@@ -86,7 +87,7 @@ class EventBus:
         while not self._stopped.wait(1.0):
             try:
                 self.tick()
-            except UserError as error:
+            except Exception as error:  # one second's trouble must not be the end of all schedules
                 print(f"events: {error}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -119,13 +120,14 @@ class EventBus:
         answers, failed = [], 0
         for entry in entries:
             try:
-                event = _event(entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), self._now())
-            except (KeyError, TypeError, ValueError):
+                detail = wire.load(entry["Detail"] or "null")
+                event = _event(entry["Source"], entry["DetailType"], detail, self._now())
+            except (AwsError, KeyError, TypeError):
                 failed += 1
                 answers.append(
                     {
                         "ErrorCode": "MalformedDetail",
-                        "ErrorMessage": "Source, DetailType and Detail (JSON) are needed",
+                        "ErrorMessage": "Source, DetailType and Detail (a JSON object) are needed",
                     }
                 )
                 continue
@@ -159,9 +161,18 @@ class EventBus:
     def _known_rules(self) -> list[Rule]:
         with self._lock:
             if self._rules is None:
-                rules = self._moto.call_json("events", "AWSEvents.ListRules", {})["Rules"]
-                self._rules = [self._rule(raw) for raw in rules if raw.get("State", "ENABLED") != "DISABLED"]
+                rules = [raw for raw in self._listed() if raw.get("State", "ENABLED") != "DISABLED"]
+                self._rules = [self._rule(raw) for raw in rules]
             return self._rules
+
+    def _listed(self) -> Iterator[Mapping[str, Any]]:
+        token: dict[str, str] = {}
+        while True:
+            answer = self._moto.call_json("events", "AWSEvents.ListRules", token)
+            yield from answer["Rules"]
+            if not answer.get("NextToken"):
+                return
+            token = {"NextToken": answer["NextToken"]}
 
     def _rule(self, raw: Mapping[str, Any]) -> Rule:
         listed = self._moto.call_json("events", "AWSEvents.ListTargetsByRule", {"Rule": raw["Name"]})
@@ -202,20 +213,10 @@ def _as_events_have_it(value: Any) -> Any:
     return [_as_events_have_it(item) for item in value] if isinstance(value, list) else value
 
 
-def _content(body: bytes) -> Mapping[str, Any]:
-    try:
-        content = json.loads(body or b"{}")
-    except ValueError as error:
-        raise AwsError("SerializationException", f"the request is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise AwsError("SerializationException", "the request is no JSON object")
-    return content
-
-
 def _pattern(text: Any) -> Any:
     try:
         return json.loads(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise AwsError(
             "InvalidEventPatternException", f"Event pattern is not valid. Reason: it is not JSON: {error}"
         ) from error

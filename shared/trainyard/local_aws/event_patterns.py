@@ -51,7 +51,7 @@ def _check_operator(key: str, one: Any) -> None:
     numbers = one.get("numeric", ["=", 0])
     pairs = isinstance(numbers, list) and numbers and len(numbers) % 2 == 0
     if not pairs or not all(
-        sign in _NUMERIC and _is_number(number)
+        isinstance(sign, str) and sign in _NUMERIC and _is_number(number)
         for sign, number in zip(numbers[::2], numbers[1::2], strict=True)
     ):
         raise _invalid(f'{key!r}: numeric is {numbers}; write for example [">", 0, "<=", 5]')

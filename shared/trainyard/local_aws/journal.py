@@ -20,7 +20,10 @@ CREATE TABLE IF NOT EXISTS moto_requests (
     headers TEXT NOT NULL, body BLOB NOT NULL);
 """
 # What queues, streams and buses carry is gone with the process; what they are is not.
-_CARRIED = {"PutEvents", "PutLogEvents", "DeleteMessage", "DeleteMessageBatch"}
+_CARRIED = {
+    "DeleteMessage", "DeleteMessageBatch", "PutEvents", "PutLogEvents", "PutMetricData", "PutRecord",
+    "PutRecordBatch", "PutRecords",
+}  # fmt: skip
 _CHANGES = re.compile(
     "Add|Associate|Attach|Create|Deactivate|Delete|Detach|Disable|Disassociate|Enable|Put|Remove|Set|Subscribe|"
     "Tag|Unsubscribe|Untag|Update|Upload|Initiate|Complete"

@@ -14,6 +14,8 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
+from trainyard.local_aws import wire
+from trainyard.local_aws.json_api import service_model
 from trainyard.local_aws.log_streams import Line, Stream, Streams
 from trainyard.local_aws.messages import AwsError, Request, Response, Service
 
@@ -37,7 +39,7 @@ class LogsApi:
     def __call__(self, request: Request) -> Response:
         body = request.body()
         operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
-        asked = _object(body)
+        asked = wire.load(body)
         group = (
             asked.get("logGroupName") or str(asked.get("logGroupIdentifier", "")).rpartition("log-group:")[2]
         )
@@ -51,18 +53,23 @@ class LogsApi:
                 "InvalidOperationException",
                 f"{operation} is not possible on {group}: it holds the logs of the local endpoint",
             )
-        return _json(self._operations[operation]({**asked, "logGroupName": str(group)}))
+        return _json(self._operations[operation](_validated(operation, {**asked, "logGroupName": group})))
 
-    def _describe_groups(self, asked: Mapping[str, Any], passed_on: Request) -> Response:
+    def _describe_groups(self, given: Mapping[str, Any], request: Request) -> Response:
+        """Theirs and ours in one order, in pages of our own."""
+        asked = _validated("DescribeLogGroups", given)
         theirs: list[dict[str, Any]] = []
-        response = self._others(passed_on)
-        if response.status != 200:
-            return response
-        if isinstance(response.body, bytes):
-            answer = json.loads(response.body)
-            theirs = answer["logGroups"]
-            if answer.get("nextToken") or asked.get("nextToken"):
+        place: dict[str, Any] = {}
+        while True:
+            body = json.dumps({**given, "nextToken": None, "limit": _PAGE, **place}).encode()
+            response = self._others(replace(request, stream=BytesIO(body), length=len(body)))
+            if response.status != 200 or not isinstance(response.body, bytes):
                 return response
+            answer = json.loads(response.body)
+            theirs += answer["logGroups"]
+            if not answer.get("nextToken"):
+                break
+            place = {"nextToken": answer["nextToken"]}
         prefix, part = str(asked.get("logGroupNamePrefix") or ""), str(asked.get("logGroupNamePattern") or "")
         ours = [
             {
@@ -76,7 +83,9 @@ class LogsApi:
             if name.startswith(prefix) and part.lower() in name.lower()
         ]
         groups = sorted([*theirs, *ours], key=lambda group: str(group["logGroupName"]))
-        return _json({"logGroups": groups})
+        start, most = _number(asked.get("nextToken"), "nextToken"), asked.get("limit", _PAGE)
+        more = {"nextToken": str(start + most)} if start + most < len(groups) else {}
+        return _json({"logGroups": groups[start : start + most], **more})
 
     def _describe_streams(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         found = self._found(asked, str(asked.get("logStreamNamePrefix") or ""))
@@ -176,20 +185,22 @@ def _within(time: int, asked: Mapping[str, Any]) -> bool:
     return int(asked.get("startTime") or 0) <= time < int(asked.get("endTime") or 1 << 62)
 
 
+def _validated(operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """As the model has it. Raises AwsError, of the code that this service has for what it refuses."""
+    shape = service_model("logs").operation_model(operation).input_shape
+    try:
+        members: dict[str, Any] = wire.parse(shape, dict(asked))
+    except AwsError as error:
+        if error.code == "ValidationException":
+            raise AwsError("InvalidParameterException", str(error)) from error
+        raise
+    return members
+
+
 def _number(token: Any, name: str) -> int:
     if token is not None and not (isinstance(token, str) and token.isdecimal()):
         raise AwsError("InvalidParameterException", f"The specified {name} is invalid: {token!r}")
     return int(token or 0)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(body or b"{}")
-    except ValueError as error:
-        raise AwsError("SerializationException", f"the request is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise AwsError("SerializationException", "the request is no JSON object")
-    return content
 
 
 def _json(content: Mapping[str, Any]) -> Response:

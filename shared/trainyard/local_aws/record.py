@@ -67,17 +67,27 @@ class Record:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                pid = lock.read()
+                pid = _written(lock)
             else:
                 return None
         try:
             return Running(**json.loads(self._file.read_text()))
         except FileNotFoundError:
-            return Running(pid=int(pid or 0), url="", started=0.0)
+            return Running(pid=pid, url="", started=0.0) if pid else None
 
     @property
     def _lock(self) -> Path:
         return self.folder / "lock"
+
+
+def _written(lock: IO[str]) -> int:
+    """The process that holds the lock, which writes so just after it has taken it; 0 where it did not."""
+    for _ in range(50):
+        lock.seek(0)
+        if pid := lock.read():
+            return int(pid)
+        time.sleep(0.02)
+    return 0
 
 
 def _locked(file: IO[str]) -> bool:

@@ -18,6 +18,10 @@ OURS = "/_trainyard/"
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
 _RUNTIME = re.compile(r"/endpoints/[^/]+/(async-)?invocations(-response-stream)?")
 _LAMBDA = re.compile(r"/20\d\d-\d\d-\d\d/[a-z]+.*")
+# addresses, names without a dot, and those that nobody else can have mean this machine
+_HOST = re.compile(
+    r"([0-9.]+|\[[0-9a-f:.]+\]|[\w-]+|([\w-]+\.)+(localhost|internal|amazonaws\.com))(:\d+)?", re.IGNORECASE
+)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -31,6 +35,9 @@ class Router:
     def __call__(self, request: Request) -> Response:
         if "origin" in request.headers or "sec-fetch-site" in request.headers:
             raise AwsError("AccessDenied", "web pages may not use the local endpoint", 403)
+        host = request.headers.get("host", "")
+        if host and not _HOST.fullmatch(host):  # a page whose name has come to mean this machine: no origin
+            raise AwsError("AccessDenied", f"{host!r} is no name of the local endpoint; use 127.0.0.1", 403)
         name = service_name(request)
         service = self.services.get(name) or self.services.get("moto")
         if service is None:

@@ -33,7 +33,7 @@ class Schedule:
     def __init__(self, expression: str) -> None:
         self._text = expression
         self._every = 0
-        rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)(s?)\)", expression)
+        rate = re.fullmatch(r"rate\((\d{1,5}) (minute|hour|day)(s?)\)", expression)
         cron = re.fullmatch(r"cron\(([^)]*)\)", expression)
         if rate and int(rate[1]) > 0 and (int(rate[1]) == 1) == (rate[3] == ""):
             self._every = int(rate[1]) * _UNITS[rate[2]]
@@ -79,7 +79,7 @@ class Schedule:
                 begin, dash, end = span.partition("-")
                 first = self._number(begin, name, low, names)
                 last = self._number(end, name, low, names) if dash else (high if slash else first)
-            stride = int(step) if step.isdecimal() else 0 if slash else 1
+            stride = int(step) if step.isdecimal() and len(step) <= 4 else 0 if slash else 1
             if stride < 1 or not low <= first <= last <= high:
                 raise self._wrong(f"{name} is {text!r}; {low} to {high}, with , - * / are possible")
             allowed |= set(range(first, last + 1, stride))
@@ -88,7 +88,7 @@ class Schedule:
     def _number(self, text: str, name: str, low: int, names: list[str]) -> int:
         if text.upper() in names:
             return names.index(text.upper()) + low
-        if not text.isdecimal():
+        if not text.isdecimal() or len(text) > 4:
             raise self._wrong(
                 f"{name} has {text!r}; numbers with , - * / are possible here, L, W and # are not"
             )

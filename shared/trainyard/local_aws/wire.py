@@ -27,7 +27,7 @@ _MATCHED = 4096  # no name is longer, and a pattern may need time quadratic in t
 _CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s", r"\p{Alnum}": "a-zA-Z0-9"}
 
 
-def load(body: bytes) -> dict[str, Any]:
+def load(body: bytes | str) -> dict[str, Any]:
     """The JSON object of a request's body, which may be empty. Raises AwsError."""
     try:
         value = json.loads(body or b"{}", parse_constant=_no_constant)
@@ -70,7 +70,7 @@ def serialize(shape: Shape, value: Any) -> Any:
         case "map":
             return {key: serialize(shape.value, item) for key, item in value.items()}
         case "timestamp":
-            return _seconds(value)
+            return seconds(value)
         case "blob":
             return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
         case "float" | "double" if isinstance(value, float) and not math.isfinite(value):
@@ -158,11 +158,11 @@ class _Reader:
 
     def _time(self, value: Any, path: str) -> float:
         try:
-            seconds = _seconds(value)
+            moment = seconds(value)
         except (ValueError, TypeError, OverflowError):
-            seconds = -1.0
-        self._require(0 <= seconds <= _LAST_SECOND, value, "Timestamp", path)
-        return seconds
+            moment = -1.0
+        self._require(0 <= moment <= _LAST_SECOND, value, "Timestamp", path)
+        return moment
 
     def _blob(self, shape: Shape, value: Any, path: str) -> bytes:
         self._require(isinstance(value, str), value, "Blob", path)
@@ -211,8 +211,11 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _seconds(value: Any) -> float:
-    """From a number or ISO 8601 text; raises ValueError."""
+def seconds(value: Any) -> float:
+    """A time in seconds since 1970, of such seconds or of ISO 8601 text, which without a zone is UTC.
+
+    Raises ValueError.
+    """
     if isinstance(value, datetime):
         return value.timestamp()
     if isinstance(value, str):

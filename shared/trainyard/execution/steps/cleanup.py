@@ -13,9 +13,9 @@ from trainyard.definition import expressions
 from trainyard.definition.runnable import FieldRules
 from trainyard.definition.steps import Step
 from trainyard.errors import ExpressionError, StoreError, UserError
-from trainyard.execution.run import Run, StepEnd, storable
+from trainyard.execution.run import Run, StepEnd
 from trainyard.execution.s3 import parse_uri
-from trainyard.execution.state import Row
+from trainyard.execution.state import Row, storable
 
 RULES = FieldRules(honoured=frozenset({"Resources"}))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from trainyard.definition.runnable import FieldRules
 from trainyard.definition.steps import Step
-from trainyard.execution.run import Run, StepEnd, storable
+from trainyard.execution.run import Run, StepEnd
+from trainyard.execution.state import storable
 
 RULES = FieldRules(honoured=frozenset({"ErrorMessage"}))
 

@@ -11,7 +11,8 @@ from trainyard.definition.runnable import FieldRules
 from trainyard.definition.steps import Step
 from trainyard.errors import DefinitionError
 from trainyard.execution import cache, functions
-from trainyard.execution.run import Run, StepEnd, storable
+from trainyard.execution.run import Run, StepEnd
+from trainyard.execution.state import storable
 from trainyard.execution.step_outputs import listed, typed
 from trainyard.execution.steps.job_step import from_cache
 

@@ -6,10 +6,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from trainyard.local_aws.messages import AwsError
+from trainyard.local_aws.wire import seconds
 
 Item = Mapping[str, Any]
 
@@ -69,14 +69,6 @@ def page(
     if len(marked) > size:
         answer["NextToken"] = _token(marked[size - 1][0], query)
     return answer
-
-
-def seconds(time: Any) -> float:
-    """A time in seconds since 1970, of such seconds or of ISO 8601 text; without a zone it is UTC."""
-    if isinstance(time, str):
-        read = datetime.fromisoformat(time)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-    return float(time)
 
 
 def _wanted(request: Mapping[str, Any], item: Item, status: str, name: str) -> bool:

@@ -142,15 +142,14 @@ def announce(context: Context) -> None:
         )  # nothing of what was before the first endpoint
     last = int(resources.get(*place)["Last"])
     while not context.background.stop.requested:
-        for number, arn, members in registry.changes(last):
-            try:
-                context.emit(STATE_CHANGE, _detail(registry.describe(arn), members))
-            except NotFound:  # deleted since
-                pass
-            except UserError as error:
-                print(f"{STATE_CHANGE} of {arn}: {error}", file=sys.stderr, flush=True)
-            last = number
-            resources.update(*place, Last=last)
+        try:
+            for number, arn, members in registry.changes(last):
+                with suppress(NotFound):  # deleted since
+                    context.emit(STATE_CHANGE, _detail(registry.describe(arn), members))
+                last = number
+                resources.update(*place, Last=last)
+        except UserError as error:  # a full disk, say: what is to be told waits until it can be
+            print(f"{STATE_CHANGE}: {error}", file=sys.stderr, flush=True)
         time.sleep(_LOOK)
 
 
