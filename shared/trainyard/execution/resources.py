@@ -31,6 +31,8 @@ STATUS = {
 }
 """The kinds of jobs, named as in their ARNs, and the member of each Describe answer that holds the status."""
 UNDER_WAY = ("InProgress", "Stopping")
+TAGS = "tags"
+"""The kind of what AddTags adds: documents with Tags, named by ARNs."""
 
 
 class Resources:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from trainyard.execution import events
-from trainyard.execution.request import StopSignal
+from trainyard.execution.request import ARN, StopSignal
+from trainyard.execution.resources import TAGS
 from trainyard.execution.steps.tuning import check
 from trainyard.execution.tuning.trial import Trial, objective, ranked, summary
 
@@ -48,6 +49,12 @@ def test_a_trial_is_recorded_from_its_launch_to_its_end(trial) -> None:
     assert (one.counter, one.objective, one.ended, one.values) == ("Completed", 2.0, True, [1.0, 2.0])
     assert summary(one.document)["TrainingJobName"] == one.name and "RoleArn" not in summary(one.document)
     assert {event.host for event in seen if isinstance(event, events.LogLine)} == {"007/algo-1"}
+
+
+def test_it_has_the_tags_of_its_tuning_job(trial, store) -> None:
+    given = {"Tags": [{"Key": "team", "Value": "a"}]}
+    store.resources.add(TAGS, f"{ARN}:hyper-parameter-tuning-job/t", given)
+    assert store.resources.get(TAGS, trial("say(1)").document["TrainingJobArn"]) == given
 
 
 def test_a_judge_stops_it_once_and_its_last_value_counts(trial) -> None:

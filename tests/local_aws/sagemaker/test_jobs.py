@@ -323,6 +323,9 @@ def test_the_trials_of_a_tuning_job(api, store) -> None:
     assert names() == ["t-0", "t-1", "t-2"]
     assert names(SortBy="FinalObjectiveMetricValue") == ["t-2", "t-0"]
     assert names(SortBy="FinalObjectiveMetricValue", SortOrder="Descending") == ["t-0", "t-2"]
+    assert names(SortBy="CreationTime", SortOrder="Descending", MaxResults=2) == ["t-2", "t-1"]
+    store.recorder.stop("training-job", "t-1")
+    assert (names(StatusEquals="Stopping"), names(StatusEquals="Completed")) == (["t-1"], [])
     (summary,) = api.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"]
     assert (summary["Strategy"], summary["ObjectiveStatusCounters"]["Pending"]) == ("Random", 0)
     assert summary["ResourceLimits"] == config["ResourceLimits"]

@@ -12,7 +12,7 @@ from trainyard.execution import events
 from trainyard.execution.machine import Machine
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import ARN, JobRequest, StopSignal
-from trainyard.execution.resources import UNDER_WAY, Document
+from trainyard.execution.resources import TAGS, UNDER_WAY, Document
 from trainyard.execution.tuning.request import Definition
 from trainyard.execution.tuning.search import Proposal
 
@@ -66,7 +66,11 @@ class Trial:
         begun = {**self._arguments, **self._members, "ObjectiveStatus": "Pending"}
         self._recording = machine.store.recorder.begin(KIND, self.name, begun, stop)
         self._stopped_early = False
-        self.document: Document = machine.store.resources.get(KIND, self.name)
+        resources = machine.store.resources
+        self.document: Document = resources.get(KIND, self.name)
+        # CreateHyperParameterTuningJob: tags of a tuning job "are also added to all training jobs" it launches
+        if tags := resources.find(TAGS, self._members["TuningJobArn"]):
+            resources.add(TAGS, self.document["TrainingJobArn"], tags)
 
     @property
     def ended(self) -> bool:

@@ -8,12 +8,12 @@ from typing import Any
 
 from trainyard.errors import AlreadyExists, NotFound, UserError
 from trainyard.execution.request import ARN
+from trainyard.execution.resources import TAGS
 from trainyard.execution.store import Store
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError
 from trainyard.local_aws.sagemaker.listing import page
 
-_KIND = "tags"
 _MOST = 50
 _PAGE = 50
 
@@ -47,7 +47,7 @@ def keep(store: Store, arn: str, request: Mapping[str, Any]) -> Tags:
 
 
 def of(store: Store, arn: str) -> Tags:
-    found = store.resources.find(_KIND, arn)
+    found = store.resources.find(TAGS, arn)
     tags: Tags = found["Tags"] if found else []
     return tags
 
@@ -55,7 +55,7 @@ def of(store: Store, arn: str) -> Tags:
 def forget(store: Store, arn: str) -> None:
     """Remove the tags of a resource that is removed."""
     with suppress(NotFound):
-        store.resources.remove(_KIND, arn)
+        store.resources.remove(TAGS, arn)
 
 
 def add_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -88,10 +88,10 @@ def delete_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def _change(store: Store, arn: str, change: Callable[[Tags], Tags]) -> Tags:
     while True:
         try:
-            changed = store.resources.change(_KIND, arn, lambda found: {"Tags": change(found["Tags"])})
+            changed = store.resources.change(TAGS, arn, lambda found: {"Tags": change(found["Tags"])})
         except NotFound:
             with suppress(AlreadyExists):
-                store.resources.add(_KIND, arn, {"Tags": []})
+                store.resources.add(TAGS, arn, {"Tags": []})
         else:
             tags: Tags = changed["Tags"]
             return tags
