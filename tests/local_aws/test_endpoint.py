@@ -20,6 +20,7 @@ from trainyard.execution.store import Store
 from trainyard.execution.targets import Target, Targets
 from trainyard.local_aws import endpoint
 from trainyard.local_aws.record import Record
+from trainyard.local_aws.sagemaker.execution_events import STEP_STATUS_CHANGE
 
 CODE = """
 import pathlib, signal, sys, time
@@ -120,6 +121,44 @@ def test_jobs_end_with_the_endpoint(store, machine, client, put_script, namespac
         wait_until(lambda: any("waiting" in log.read_text() for log in store.logs("job")))
         assert json.load(urlopen(f"{url}/_trainyard/health"))["running"] == 1
     assert store.resources.get("training-job", "job")["TrainingJobStatus"] == "Stopped"
+
+
+def test_rules_for_jobs_and_steps_fire(store, machine, client, put_script, namespaces):
+    code = {"S3Uri": put_script("bad", "raise SystemExit(3)"), "LocalPath": "/opt/ml/processing/code"}
+    command = ["python3", "/opt/ml/processing/code/main.py"]
+    step = {"Name": "Bad", "Type": "Processing", "Arguments": {
+        "AppSpecification": {"ImageUri": "image", "ContainerEntrypoint": command},
+        "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large"}},
+        "ProcessingInputs": [{"InputName": "code", "S3Input": code}],
+    }}  # fmt: skip
+    with up(store, machine) as url:
+        sqs, events, sagemaker = (client(name, url) for name in ("sqs", "events", "sagemaker"))
+        queue = sqs.create_queue(QueueName="events")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for name, detail in (
+            ("SageMaker Processing Job State Change", {"ProcessingJobStatus": ["Failed"]}),
+            (STEP_STATUS_CHANGE, {"currentStepStatus": ["Failed"]}),
+        ):
+            pattern = json.dumps({"source": ["aws.sagemaker"], "detail-type": [name], "detail": detail})
+            events.put_rule(Name=name.split()[1], EventPattern=pattern)
+            events.put_targets(Rule=name.split()[1], Targets=[{"Id": "1", "Arn": arn}])
+        definition = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+        role = "arn:aws:iam::000000000000:role/any"
+        sagemaker.create_pipeline(PipelineName="flow", PipelineDefinition=definition, RoleArn=role)
+        execution = sagemaker.start_pipeline_execution(PipelineName="flow")["PipelineExecutionArn"]
+        found = {}
+
+        def both() -> bool:
+            for message in sqs.receive_message(QueueUrl=queue).get("Messages", ()):
+                event = json.loads(message["Body"])
+                found[event["detail-type"]] = event
+            return len(found) == 2
+
+        wait_until(both)
+    job = found["SageMaker Processing Job State Change"]
+    assert job["resources"] == [job["detail"]["ProcessingJobArn"]]
+    assert job["detail"]["ProcessingEndTime"] > 1e12  # milliseconds
+    assert found[STEP_STATUS_CHANGE]["resources"] == [execution.partition("/execution")[0], execution]
 
 
 def test_interrupting_what_does_not_run_is_refused(store, machine):

@@ -13,6 +13,9 @@ from trainyard.execution.request import ARN, StopSignal
 from trainyard.execution.resources import DIED, STATUS, UNDER_WAY, Document, Resources, moved
 from trainyard.execution.state import storable
 
+Changes = Callable[[str, Document], None]
+"""Takes the kind and the document of a job whose status, or SecondaryStatus, is another than before."""
+
 
 class Recording:
     """One job from its acceptance on; as a context it is the time in which the job runs.
@@ -32,9 +35,7 @@ class Recording:
 
     def finish(self, document: Mapping[str, Any]) -> None:
         """Put the answer for the ended job in place; it keeps the time of its creation."""
-        self._recorder.resources.change(
-            self.kind, self.name, lambda begun: {**document, "CreationTime": begun["CreationTime"]}
-        )
+        self._put(lambda begun: {**document, "CreationTime": begun["CreationTime"]})
 
     def withdraw(self) -> None:
         """Forget a job that could not be accepted after all."""
@@ -42,6 +43,7 @@ class Recording:
         self._recorder.resources.remove(self.kind, self.name)
 
     def __enter__(self) -> Recording:
+        self._recorder.tell(self.kind, {}, self._recorder.resources.get(self.kind, self.name))
         self._change(lambda document: moved(document, "Training", "Training in progress"))
         return self
 
@@ -75,7 +77,7 @@ class Recording:
                 "LastModifiedTime": time.time(),
             }
 
-        self._recorder.resources.change(self.kind, self.name, stopping)
+        self._put(stopping)
         if not self.stop.requested:  # a second request would cut the grace short
             self.stop.request()
 
@@ -88,14 +90,28 @@ class Recording:
                 return document
             return {**change(document), "LastModifiedTime": time.time()}
 
-        self._recorder.resources.change(self.kind, self.name, changed)
+        self._put(changed)
+
+    def _put(self, change: Callable[[Document], Mapping[str, Any]]) -> None:
+        before: Document = {}
+
+        def remembering(document: Document) -> Mapping[str, Any]:
+            before.update(document)
+            return change(document)
+
+        after = self._recorder.resources.change(self.kind, self.name, remembering)
+        self._recorder.tell(self.kind, before, after)
 
 
 class Recorder:
-    """All jobs of this process; ``owner`` is what the resources know the process by."""
+    """All jobs of this process; ``owner`` is what the resources know the process by.
+
+    ``changes`` is told of every status from the moment on at which a job runs, in the thread that changed it.
+    """
 
     def __init__(self, resources: Resources, owner: str) -> None:
         self.resources = resources
+        self.changes: Changes = lambda kind, document: None
         self._owner = owner
         self._running: dict[tuple[str, str], Recording] = {}
         self._lock = threading.Lock()
@@ -155,6 +171,11 @@ class Recorder:
     def running(self) -> list[Recording]:
         with self._lock:
             return list(self._running.values())
+
+    def tell(self, kind: str, before: Document, after: Document) -> None:
+        """Tell ``changes`` of a document, where its status is another than before."""
+        if any(before.get(member) != after.get(member) for member in (STATUS[kind], "SecondaryStatus")):
+            self.changes(kind, after)
 
     def forget(self, recording: Recording) -> None:
         with self._lock:

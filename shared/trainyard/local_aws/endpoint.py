@@ -32,7 +32,7 @@ from trainyard.local_aws.record import Record, Running
 from trainyard.local_aws.router import OURS, Router
 from trainyard.local_aws.runtime import Runtime
 from trainyard.local_aws.s3 import S3
-from trainyard.local_aws.sagemaker import executions, packages
+from trainyard.local_aws.sagemaker import executions, job_events, packages
 from trainyard.local_aws.server import Server
 from trainyard.local_aws.targets import Deliver, deliverer
 
@@ -95,6 +95,7 @@ def compose(
     context = Context(
         new_machine=lambda: replace(new_machine(url), hosts=hosts), background=background, emit=bus.emit
     )
+    store.recorder.changes = job_events.announcer(context)
     background.start("schedules", bus.run, bus.close)
     background.start("package events", partial(packages.announce, context))
     return context, {

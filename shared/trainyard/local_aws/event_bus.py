@@ -27,6 +27,11 @@ from trainyard.local_aws.targets import Deliver, shaped
 
 _ACCOUNT = "0" * 12
 _MOST_ENTRIES = 10
+# members of SageMaker's events that name what they are about
+_ABOUT = {
+    "TrainingJobArn", "ProcessingJobArn", "TransformJobArn", "HyperParameterTuningJobArn", "EndpointArn",
+    "ModelPackageArn", "pipelineArn", "pipelineExecutionArn",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,9 +199,7 @@ def _event(source: str, detail_type: str, detail: Mapping[str, Any], now: dateti
         "account": _ACCOUNT,
         "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "region": REGION,
-        "resources": [
-            value for key, value in detail.items() if key.endswith("Arn") and isinstance(value, str)
-        ],
+        "resources": [value for key, value in detail.items() if key in _ABOUT],
         "detail": _as_events_have_it(detail),
     }
 

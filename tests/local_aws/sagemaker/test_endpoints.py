@@ -117,7 +117,7 @@ def test_an_endpoint_from_its_config_to_its_end(world, sagemaker, told):
     wait_until(gone)
     assert refusal(sagemaker.describe_endpoint, EndpointName="e") == ("ValidationException", missing)
     statuses = Counter(status for kind, status in told if kind == "SageMaker Endpoint State Change")
-    assert statuses == {"Creating": 1, "Updating": 2, "InService": 4, "Deleting": 1}
+    assert statuses == {"CREATING": 1, "UPDATING": 2, "IN_SERVICE": 4, "DELETING": 1}
 
 
 def test_failures_are_described(world, sagemaker):

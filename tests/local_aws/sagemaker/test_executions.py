@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import wait_until
 from trainyard.execution.request import client_environment
-from trainyard.local_aws.sagemaker.executions import STATUS_CHANGE
+from trainyard.local_aws.sagemaker.execution_events import STATUS_CHANGE
 
 SLEEPS = "import time\nprint('asleep', flush=True)\ntime.sleep(60)"
 # another process that runs an execution until it is killed
@@ -101,14 +101,15 @@ def test_parameters_come_as_strings(sagemaker, create_pipeline, ended, emitted):
     )
     assert ended(arn)["PipelineExecutionStatus"] == "Succeeded"
     assert steps(sagemaker, arn)["Check"]["Metadata"] == {"Condition": {"Outcome": "True"}}
-    wait_until(lambda: len(emitted) == 2)
+    wait_until(lambda: len(emitted) == 4)  # and those of the step
     changes = [
         (kind, detail.get("previousPipelineExecutionStatus"), detail["currentPipelineExecutionStatus"])
         for kind, detail in emitted
+        if kind == STATUS_CHANGE
     ]
     assert changes == [(STATUS_CHANGE, None, "Executing"), (STATUS_CHANGE, "Executing", "Succeeded")]
-    assert emitted[1][1]["pipelineExecutionArn"] == arn
-    assert emitted[1][1]["pipelineExecutionDisplayName"] == "first"
+    assert emitted[-1][1]["pipelineExecutionArn"] == arn
+    assert emitted[-1][1]["pipelineExecutionDisplayName"] == "first"
 
 
 @pytest.mark.parametrize(

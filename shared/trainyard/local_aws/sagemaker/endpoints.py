@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -145,7 +146,11 @@ def _changing(context: Context, hosts: Hosts, name: str, work: Callable[[], str]
 def _announce(context: Context, hosts: Hosts, name: str) -> None:
     """Tell EventBridge of the endpoint's status; an endpoint that is gone has been told of before."""
     with suppress(NotFound):
-        context.emit(_EVENT, described(hosts.records.get(name)))
+        document = described(hosts.records.get(name))
+        status = re.sub(
+            "(?<=[a-z])(?=[A-Z])", "_", document["EndpointStatus"]
+        ).upper()  # IN_SERVICE, in events
+        context.emit(_EVENT, {**document, "EndpointStatus": status})
 
 
 def _hosts(context: Context) -> Hosts:

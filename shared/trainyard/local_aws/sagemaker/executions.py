@@ -6,21 +6,20 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 from trainyard.errors import AlreadyExists, Conflict, NotFound
 from trainyard.execution import callbacks
 from trainyard.execution.begun import Begun
+from trainyard.execution.executor import Executor
 from trainyard.execution.selection import Selection
 from trainyard.execution.state import Row
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError
-from trainyard.local_aws.sagemaker import history
-from trainyard.local_aws.sagemaker.definitions import find, pipeline_arn, text_of, version_of
-from trainyard.local_aws.sagemaker.history import execution_arn, execution_of, requested
-
-STATUS_CHANGE = "SageMaker Model Building Pipeline Execution Status Change"
+from trainyard.local_aws.sagemaker import execution_events, history
+from trainyard.local_aws.sagemaker.definitions import find, text_of, version_of
+from trainyard.local_aws.sagemaker.history import execution_arn, execution_of
 
 _TOKEN = "client-request-token"
 _PATIENCE = 30.0
@@ -45,7 +44,7 @@ def start(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
     def work() -> str:
         try:
-            begun = context.executor().begin(
+            begun = _executor(context).begin(
                 definition,
                 pipeline["PipelineName"],
                 _values(request, "PipelineParameters"),
@@ -68,7 +67,7 @@ def stop(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     row = execution_of(context, request["PipelineExecutionArn"])
     end = context.background.stopper(_thread(row["id"]))
     if row["status"] == "Executing" and end and context.store.state.mark_stopping(row["id"]):
-        _emit(context, row["id"], "Executing")
+        execution_events.tell_stopping(context, row["id"])
         end()
     else:
         row = execution_of(context, request["PipelineExecutionArn"])
@@ -98,7 +97,7 @@ def retry(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             )
         if limit := request.get("ParallelismConfiguration"):
             _change(context, row["id"], {"parallel": limit["MaxParallelExecutionSteps"]})
-        return _run(context, context.executor().begin_again(row["id"], prepare=False))
+        return _run(context, _executor(context).begin_again(row["id"], prepare=False))
 
     return {"PipelineExecutionArn": _once(context, request, work)}
 
@@ -130,38 +129,26 @@ def fail_step(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"PipelineExecutionArn": answered["PipelineExecutionArn"]}
 
 
+def _executor(context: Context) -> Executor:
+    """For one execution: its steps are told of."""
+    return replace(context, watch=execution_events.watching(context)).executor()
+
+
 def _run(context: Context, begun: Begun) -> str:
     """Run what has begun in a thread that StopPipelineExecution finds by its name."""
 
     def work() -> None:
         begun.run()
-        _emit(context, begun.execution, "Stopping" if begun.stop.requested else "Executing")
+        execution_events.tell(context, begun.execution, "Stopping" if begun.stop.requested else "Executing")
 
     row = context.store.execution(begun.execution)
-    _emit(context, begun.execution, "")
+    execution_events.tell(context, begun.execution, "")
     context.background.start(_thread(begun.execution), work, begun.stop.request)
     return execution_arn(row)
 
 
 def _thread(execution: str) -> str:
     return f"pipeline-execution {execution}"
-
-
-def _emit(context: Context, execution: str, before: str) -> None:
-    """Tell EventBridge the status; source of the members: AWS, "Events that SageMaker sends to EventBridge"."""
-    row = context.store.execution(execution)
-    given = requested(row)
-    detail = {
-        "pipelineExecutionDisplayName": given.get("PipelineExecutionDisplayName"),
-        "pipelineExecutionDescription": given.get("PipelineExecutionDescription"),
-        "currentPipelineExecutionStatus": row["status"],
-        "previousPipelineExecutionStatus": before,
-        "executionStartTime": _time(row["started"]),
-        "executionEndTime": _time(row["ended"]) if row["ended"] else None,
-        "pipelineArn": pipeline_arn(row["pipeline"]),
-        "pipelineExecutionArn": execution_arn(row),
-    }
-    context.emit(STATUS_CHANGE, {name: value for name, value in detail.items() if value})
 
 
 def _values(request: Mapping[str, Any], member: str) -> dict[str, str]:
@@ -224,10 +211,6 @@ def _earlier(context: Context, token: str) -> str:
     raise Conflict(
         f"ClientRequestToken {token} belongs to a request that was not carried out; send a new one"
     )
-
-
-def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 OPERATIONS: dict[str, Handler] = {

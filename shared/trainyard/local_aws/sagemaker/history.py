@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from trainyard.definition import document as documents
@@ -111,7 +112,7 @@ def list_steps(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     declared = {step["Name"]: step for step in _declared(row["definition"].get("Steps"))}
     return page(
         request,
-        [_step(row, step, declared) for step in context.store.state.steps(row["id"])],
+        [listed_step(row, step, declared) for step in context.store.state.steps(row["id"])],
         summary=lambda step: step,
         sort_keys={"StartTime": "StartTime"},
         default_sort="StartTime",
@@ -169,7 +170,10 @@ def _summary(row: Row) -> dict[str, Any]:
     }
 
 
-def _step(row: Row, step: Row, declared: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def listed_step(
+    row: Row, step: Row, declared: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """What ListPipelineExecutionSteps says of a step; ``declared`` are the definition's, by name."""
     status = "Stopping" if (row["status"], step["status"]) == ("Stopping", "Executing") else step["status"]
     iteration = step["iteration"]
     name = step["name"].removesuffix(f"-{iteration['Index']}") if iteration else step["name"]

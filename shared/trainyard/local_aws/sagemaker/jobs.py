@@ -79,6 +79,7 @@ _TUNING = _Jobs(
     sort="Name",
 )
 _ALL = (_TRAINING, _PROCESSING, _TRANSFORM, _TUNING)
+BY_KIND = {jobs.kind: jobs for jobs in _ALL}
 
 
 def create(jobs: _Jobs, context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def create(jobs: _Jobs, context: Context, request: dict[str, Any]) -> dict[str, 
 
 
 def describe(jobs: _Jobs, context: Context, request: dict[str, Any]) -> Document:
-    return _complete(jobs, _get(jobs, context, request[f"{jobs.member}Name"]))
+    return complete(jobs, _get(jobs, context, request[f"{jobs.member}Name"]))
 
 
 def stop(jobs: _Jobs, context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def list_all(jobs: _Jobs, context: Context, request: dict[str, Any]) -> dict[str
     found: Sequence[Document] = context.store.resources.all(jobs.kind)
     if "WarmPoolStatusEquals" in request or "TrainingPlanArnEquals" in request:
         found = []  # no job here has either
-    return _page(jobs, request, [_complete(jobs, document) for document in found], sort=jobs.sort)
+    return _page(jobs, request, [complete(jobs, document) for document in found], sort=jobs.sort)
 
 
 def list_of_tuning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def _page(
     )  # fmt: skip
 
 
-def _complete(jobs: _Jobs, document: Document) -> Document:
+def complete(jobs: _Jobs, document: Document) -> Document:
     """With the members that AWS always answers, though neither the request nor a job that still runs has them."""
     if jobs is _TRAINING:
         output = document["OutputDataConfig"]
