@@ -156,13 +156,20 @@ run(function, here / "home", here / "logs", b"")
     wait_until(gone, 10)
 
 
-def test_a_stop_ends_it(invoke) -> None:
+def test_a_second_stop_ends_it(invoke) -> None:
     stop = StopSignal()
-    threading.Timer(0.3, stop.request).start()
+    for seconds in (0.2, 0.4):
+        threading.Timer(seconds, stop.request).start()
     began = time.monotonic()
     ended = invoke("import time\ndef handler(e, c): time.sleep(60)", stop=stop, timeout=60)
     assert time.monotonic() - began < 5
     assert "the invocation was stopped" in ended.result["errorMessage"]
+
+
+def test_a_first_stop_waits_for_its_end(invoke) -> None:
+    stop = StopSignal()
+    stop.request()
+    assert invoke("import time\ndef handler(e, c):\n    time.sleep(0.3)\n    return 1", stop=stop).result == 1
 
 
 def test_it_has_its_memory_and_no_more(invoke) -> None:

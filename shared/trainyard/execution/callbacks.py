@@ -104,4 +104,4 @@ def _answered(document: Document, **answer: Any) -> Document:
 
 
 def _lives(store: Store, document: Document) -> bool:
-    return bool(store.execution(document["Execution"])["status"] == "Executing")
+    return store.execution(document["Execution"])["status"] in ("Executing", "Stopping")

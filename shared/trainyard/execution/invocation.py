@@ -155,7 +155,7 @@ def _process(
         while not select.select([status], [], [], max(0.0, min(_LOOK_EVERY, deadline - time.monotonic())))[0]:
             if not ending and time.monotonic() >= deadline:
                 ending = f"Task timed out after {function.timeout:.2f} seconds"
-            elif not ending and stop is not None and stop.requested:
+            elif not ending and stop is not None and stop.hurried:
                 ending = "the invocation was stopped"
             if ending:
                 process.send_signal(signal.SIGUSR1)  # the supervisor kills everything below it

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -80,7 +81,7 @@ def test_a_failure_fails_the_execution(store, make_executor, start) -> None:
     assert (ended[0].status, ended[0].reason) == ("Failed", "step Ask: the answer is no")
 
 
-def test_a_stop_ends_the_wait(store, make_executor, start) -> None:
+def test_a_stop_ends_the_wait_where_there_is_no_queue(store, make_executor, start) -> None:
     executor = make_executor()
     _, thread, ended = start(executor)
     token = waiting(store)
@@ -90,8 +91,8 @@ def test_a_stop_ends_the_wait(store, make_executor, start) -> None:
     assert callbacks.find(store, token)["Status"] == "Stopped"
 
 
-@pytest.fixture
-def sqs(monkeypatch):
+@pytest.fixture(scope="module")
+def sqs():
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-p", str(port)],
@@ -115,6 +116,60 @@ def sqs(monkeypatch):
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture
+def asked(store, make_executor, start, sqs):
+    """Start an execution whose step has asked a queue; what to read the queue with, and the message's body."""
+    url, client = sqs
+    queue = client.create_queue(QueueName=f"q{secrets.token_hex(4)}")["QueueUrl"]
+    there = make_executor()
+    executor = Executor(store, there._machine.launcher, there._machine.targets, endpoint_url=url)
+    begun, thread, ended = start(executor, step(queue))
+
+    def read():
+        (message,) = client.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+        return json.loads(message["Body"])
+
+    def stop():
+        store.state.mark_stopping(begun.execution)
+        executor.stop.request()
+
+    def end():
+        thread.join(20)
+        return ended[0].status
+
+    return read, stop, end, lambda: client.delete_queue(QueueUrl=queue)
+
+
+@pytest.mark.parametrize("answer", [lambda *a: callbacks.succeed(*a, {"n": "1"}), callbacks.fail])
+def test_a_stop_waits_for_whoever_reads_the_queue(store, asked, answer) -> None:
+    read, stop, end, _ = asked
+    body = read()
+    stop()
+    assert read() == {**body, "status": "Stopping"}
+    answer(store, body["token"])
+    assert end() == "Stopped"
+    assert callbacks.find(store, body["token"])["Status"] in ("Succeeded", "Failed")
+
+
+def test_a_second_stop_waits_for_nobody(store, asked) -> None:
+    read, stop, end, _ = asked
+    token = read()["token"]
+    stop()
+    assert read()["status"] == "Stopping"
+    stop()
+    assert end() == "Stopped"
+    assert callbacks.find(store, token)["Status"] == "Stopped"
+
+
+def test_a_stop_waits_for_no_queue_that_is_gone(store, asked) -> None:
+    read, stop, end, delete = asked
+    token = read()["token"]
+    delete()
+    stop()
+    assert end() == "Stopped"
+    assert callbacks.find(store, token)["Status"] == "Stopped"
 
 
 def test_with_an_endpoint_the_message_goes_to_the_queue(store, make_executor, start, sqs) -> None:

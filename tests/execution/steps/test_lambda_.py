@@ -91,10 +91,19 @@ def test_the_same_code_and_event_come_from_the_cache(
     assert "code: " in store.state.step(finished.execution, "Call")["cache_note"]
 
 
-def test_a_stop_ends_the_function(make, make_executor, definition) -> None:
-    make("import time\ndef handler(e, c): time.sleep(60)", Timeout=60)
+@pytest.mark.parametrize(
+    ("seconds", "timeout", "stops", "status"),
+    [(60, 60, 2, "Stopped"), (0.8, 60, 1, "Stopped"), (60, 1, 1, "Failed")],
+)
+def test_a_stop_waits_for_the_function_and_a_second_one_ends_it(
+    make, make_executor, definition, seconds, timeout, stops, status
+) -> None:
+    make(
+        f"import time\ndef handler(e, c):\n    time.sleep({seconds})\n    return {{'n': 1}}", Timeout=timeout
+    )
     executor = make_executor()
-    threading.Timer(0.5, executor.stop.request).start()
+    for number in range(stops):
+        threading.Timer(0.3 + number / 5, executor.stop.request).start()
     began = time.monotonic()
-    assert executor.start(definition(step()), "p", {}).status == "Stopped"
+    assert executor.start(definition(step()), "p", {}).status == status
     assert time.monotonic() - began < 10

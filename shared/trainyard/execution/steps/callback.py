@@ -51,7 +51,7 @@ def run(run: Run, step: Step) -> StepEnd:
     }
     try:
         run.watch(events.Note(step=step.name, text=_tell(run, queue, message, declared)))
-        answer = _wait(run, token)
+        answer = _wait(run, queue, message)
     finally:
         callbacks.give_up(run.store, token)
         _file(run.store, token).unlink(missing_ok=True)
@@ -63,20 +63,26 @@ def run(run: Run, step: Step) -> StepEnd:
             result={"OutputParameters": outputs},
             metadata={"Callback": metadata},
         )
-    failure = answer.get("FailureReason") or "the callback said that it failed"
-    if answer["Status"] != "Failed":
-        _retract(run, queue, {**message, "status": "Stopping"})
+    if run.stop.requested:
         return StepEnd(status="Stopped", metadata={"Callback": metadata})
+    failure = answer.get("FailureReason") or "the callback said that it failed"
     return StepEnd(status="Failed", failure=failure, metadata={"Callback": metadata})
 
 
-def _wait(run: Run, token: str) -> Mapping[str, Any]:
-    """Until it is answered or the execution stops: the token's document then."""
+def _wait(run: Run, queue: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Until it is answered: the token's document then.
+
+    A stop is told to the queue, whose reader has to answer before the execution stops (AWS: StopPipelineExecution,
+    "Callback Step"). A second stop does not wait for that, nor does one where no queue can be told.
+    """
+    token, told = message["token"], False
     while True:
         document = callbacks.find(run.store, token)
         if document["Status"] != callbacks.WAITING:
             return document
-        if run.stop.requested:
+        if run.stop.requested and not told:
+            told = _tell_stopping(run, queue, message)
+        if run.stop.hurried or (run.stop.requested and not told):
             callbacks.give_up(run.store, token)  # an answer that comes at this moment counts
             return callbacks.find(run.store, token)
         time.sleep(_LOOK_EVERY)
@@ -104,13 +110,16 @@ def _file(store: Store, token: str) -> Path:
     return store.home / "callbacks" / f"{token}.json"
 
 
-def _retract(run: Run, queue: str, message: Mapping[str, Any]) -> None:
-    """Tell the queue that nobody waits any more, as AWS does; a queue that is gone need not know."""
-    if run.machine.endpoint_url:
-        try:
-            _send(run.machine.endpoint_url, queue, message)
-        except EndpointError as error:
-            run.watch(events.Note(step="", text=str(error)))
+def _tell_stopping(run: Run, queue: str, message: Mapping[str, Any]) -> bool:
+    """Whether there is a queue that could be told."""
+    if not run.machine.endpoint_url:
+        return False
+    try:
+        _send(run.machine.endpoint_url, queue, {**message, "status": "Stopping"})
+    except EndpointError as error:
+        run.watch(events.Note(step="", text=str(error)))
+        return False
+    return True
 
 
 def _send(endpoint_url: str, queue: str, message: Mapping[str, Any]) -> None:

@@ -36,7 +36,8 @@ def run(run: Run, step: Step) -> StepEnd:
     ended = functions.invoke(
         run.store, arn, json.dumps(event).encode(), endpoint_url=run.machine.endpoint_url, stop=run.stop
     )
-    if ended.error and run.stop.requested:
+    # a stop waits for the function, or its timeout, which fails the execution (AWS: StopPipelineExecution)
+    if ended.error and run.stop.hurried:
         return StepEnd(status="Stopped", metadata={"Lambda": {"Arn": arn}})
     result = ended.result
     if ended.error:

@@ -14,6 +14,7 @@ from trainyard.errors import AlreadyExists, NotFound, StoreError, Unsupported
 from trainyard.execution.request import ARN
 from trainyard.execution.resources import Document
 from trainyard.execution.s3 import parse_uri
+from trainyard.execution.state import Row
 from trainyard.execution.steps import RULES
 from trainyard.local_aws.context import Context
 from trainyard.local_aws.messages import AwsError
@@ -28,6 +29,10 @@ _LONGEST = 1_048_576
 def pipeline_arn(name: str) -> str:
     """AWS writes the names of pipelines in lower case in ARNs."""
     return f"{ARN}:pipeline/{name.lower()}"
+
+
+def execution_arn(row: Row) -> str:
+    return f"{pipeline_arn(row['pipeline'])}/execution/{row['id']}"
 
 
 def key(name_or_arn: str) -> str:

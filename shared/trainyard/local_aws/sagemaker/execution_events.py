@@ -12,8 +12,9 @@ from typing import Any
 from trainyard.execution import events
 from trainyard.execution.state import Row
 from trainyard.local_aws.context import Context
-from trainyard.local_aws.sagemaker.definitions import pipeline_arn
-from trainyard.local_aws.sagemaker.history import execution_arn, listed_step, requested
+from trainyard.local_aws.sagemaker.definitions import execution_arn, pipeline_arn
+from trainyard.local_aws.sagemaker.history import requested
+from trainyard.local_aws.sagemaker.step_entries import entry
 
 STATUS_CHANGE = "SageMaker Model Building Pipeline Execution Status Change"
 STEP_STATUS_CHANGE = "SageMaker Model Building Pipeline Execution Step Status Change"
@@ -65,7 +66,7 @@ def _tell_step(context: Context, execution: str, name: str, before: str) -> None
     row, step = context.store.execution(execution), context.store.state.step(execution, name)
     if step is None:
         return
-    listed = listed_step(row, step)
+    listed = entry(row, step)
     detail = {
         "metadata": _in_camel_case(listed["Metadata"]),
         "stepStartTime": _time(step["started"]),

@@ -18,8 +18,8 @@ from trainyard.execution.state import Row
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError
 from trainyard.local_aws.sagemaker import execution_events, history
-from trainyard.local_aws.sagemaker.definitions import find, text_of, version_of
-from trainyard.local_aws.sagemaker.history import execution_arn, execution_of
+from trainyard.local_aws.sagemaker.definitions import execution_arn, find, text_of, version_of
+from trainyard.local_aws.sagemaker.history import execution_of
 
 _TOKEN = "client-request-token"
 _PATIENCE = 30.0

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Any
 
 from trainyard.definition import document as documents
 from trainyard.definition import expressions
 from trainyard.definition.parameters import resolve_parameters
 from trainyard.errors import NotFound, UserError
-from trainyard.execution.request import ARN
 from trainyard.execution.scope import ExecutionScope
 from trainyard.execution.state import Row
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError
-from trainyard.local_aws.sagemaker.definitions import find, key, pipeline_arn, version_of
+from trainyard.local_aws.sagemaker.definitions import execution_arn, find, key, pipeline_arn, version_of
 from trainyard.local_aws.sagemaker.listing import page
+from trainyard.local_aws.sagemaker.step_entries import declared_steps, entry
 
 _EXECUTION_ARN = re.compile(
     r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:\d{12}:pipeline/([^/]+)/execution/([a-z0-9]{12})"
@@ -27,18 +26,6 @@ _EXECUTION_ARN = re.compile(
 _ALL = 1_000_000
 _PAGE = 100
 """Items a page has by default where the SDK reads but one (PipelineExecution.list_steps)."""
-
-# the kinds of steps that are jobs: Metadata's member for them, and what their ARNs say
-_JOBS = {
-    "Training": ("TrainingJob", "training-job"),
-    "Processing": ("ProcessingJob", "processing-job"),
-    "Transform": ("TransformJob", "transform-job"),
-    "Tuning": ("TuningJob", "hyper-parameter-tuning-job"),
-}
-
-
-def execution_arn(row: Row) -> str:
-    return f"{pipeline_arn(row['pipeline'])}/execution/{row['id']}"
 
 
 def execution_of(context: Context, arn: str) -> Row:
@@ -109,10 +96,10 @@ def list_steps(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             "ValidationException", "PipelineExecutionArn is missing: the execution whose steps to list"
         )
     row = execution_of(context, request["PipelineExecutionArn"])
-    declared = {step["Name"]: step for step in _declared(row["definition"].get("Steps"))}
+    declared = declared_steps(row)
     return page(
         request,
-        [listed_step(row, step, declared) for step in context.store.state.steps(row["id"])],
+        [entry(row, step, declared) for step in context.store.state.steps(row["id"])],
         summary=lambda step: step,
         sort_keys={"StartTime": "StartTime"},
         default_sort="StartTime",
@@ -168,52 +155,6 @@ def _summary(row: Row) -> dict[str, Any]:
         **{name: given[name] for name in names if name in given},
         **({"PipelineExecutionFailureReason": row["failure"][:3072]} if row["failure"] else {}),
     }
-
-
-def listed_step(
-    row: Row, step: Row, declared: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
-) -> dict[str, Any]:
-    """What ListPipelineExecutionSteps says of a step; ``declared`` are the definition's, by name."""
-    status = "Stopping" if (row["status"], step["status"]) == ("Stopping", "Executing") else step["status"]
-    iteration = step["iteration"]
-    name = step["name"].removesuffix(f"-{iteration['Index']}") if iteration else step["name"]
-    words = {"StepDisplayName": "DisplayName", "StepDescription": "Description"}
-    entry = {
-        "StepName": step["name"],
-        **{member: declared[name][key] for member, key in words.items() if declared.get(name, {}).get(key)},
-        "StartTime": step["started"],
-        "StepStatus": status,
-        "Metadata": step["metadata"] or _job(step),
-        "AttemptCount": step["attempts"],
-    }
-    if step["ended"]:
-        entry["EndTime"] = step["ended"]
-    if step["failure"]:
-        entry["FailureReason"] = step["failure"][:1024]
-    for member, column in (("CacheHitResult", "cache_source"), ("SelectiveExecutionResult", "selected_from")):
-        if step[column]:
-            source = execution_arn({**row, "id": step[column]})
-            entry[member] = {"SourcePipelineExecutionArn": source}
-    if iteration:
-        entry["IterationContext"] = iteration
-    return entry
-
-
-def _job(step: Row) -> dict[str, Any]:
-    """The metadata of a step whose job runs, or ended without an answer."""
-    if step["kind"] not in _JOBS or not step["job"]:
-        return {}
-    member, kind = _JOBS[step["kind"]]
-    return {member: {"Arn": f"{ARN}:{kind}/{step['job']}"}}
-
-
-def _declared(steps: Any) -> Iterator[dict[str, Any]]:
-    """The steps of a definition, nested ones included."""
-    for step in steps or ():
-        yield step
-        for nested in ("IfSteps", "ElseSteps"):
-            yield from _declared(step.get("Arguments", {}).get(nested))
-        yield from _declared(step.get("ForEachBody"))
 
 
 def _selection(row: Row, selected: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from trainyard.errors import Conflict
 from trainyard.execution.resources import Document
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError
-from trainyard.local_aws.sagemaker.definitions import PIPELINE, find, key, version_of
-from trainyard.local_aws.sagemaker.history import execution_arn
+from trainyard.local_aws.sagemaker.definitions import PIPELINE, execution_arn, find, key, version_of
 from trainyard.local_aws.sagemaker.listing import page
 
 _MOST_ALIASES = 10
