@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from trainyard.definition.steps import Step
 from trainyard.execution.cache import aws_key, difference, job_key, look_up
 from trainyard.execution.request import Channel, Checkpoint, JobRequest, Output
 from trainyard.execution.s3 import parse_uri
@@ -103,7 +102,7 @@ def test_an_older_run_stands_in_for_one_whose_outputs_are_gone(store, key) -> No
 
 
 def aws(type_: str, **arguments) -> dict[str, str]:
-    return aws_key(Step(name="S", type=type_, arguments={}, own={"FunctionArn": "f"}), arguments)
+    return aws_key(type_, arguments, {"FunctionArn": "f"})
 
 
 def test_awss_key_has_the_listed_fields_to_the_letter() -> None:

@@ -14,9 +14,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
-from trainyard.definition.steps import Step
 from trainyard.execution.request import Channel, JobRequest
 from trainyard.execution.s3 import ObjectStore, parse_uri
 from trainyard.execution.staging import channel_objects
@@ -76,16 +76,19 @@ _AWS_KEYS: Mapping[str, tuple[str, ...]] = {
     ),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
 }  # fmt: skip
+_NOT_IN_AWS_KEYS = ("FailOnViolation",)
 _LITERAL = "request, as on AWS"
 
 
-def aws_key(step: Step, arguments: Mapping[str, Any]) -> Key:
+def aws_key(type_: str, arguments: Mapping[str, Any], own: Mapping[str, Any] = MappingProxyType({})) -> Key:
     """AWS's key: the listed fields of the resolved request to the letter, S3 URIs and all, contents not read.
 
-    For a type that AWS has no list of, it is the whole request, and the keys that only the type has.
+    For check steps, and a type that AWS has no list of, it is the whole request, and the resolved keys that only
+    the type has.
     """
-    fields = _AWS_KEYS.get(step.type)
-    parts = _flat("", {**arguments, **step.own}) if fields is None else {}
+    fields = _AWS_KEYS.get(type_)
+    listed = {name: value for name, value in own.items() if name not in _NOT_IN_AWS_KEYS}
+    parts = _flat("", {**arguments, **listed}) if fields is None else {}
     for field in fields or ():
         head, _, rest = field.partition(".")
         for place, value in _each(head, arguments.get(head)) if rest else [(head, arguments.get(head))]:

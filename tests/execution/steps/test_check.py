@@ -30,8 +30,8 @@ def check(processing, put_script, store):
     return make
 
 
-def run(make_executor, definition, store, step):
-    finished = make_executor().start(definition(step), "p", {})
+def run(make_executor, definition, store, step, **more):
+    finished = make_executor().start(definition(step), "p", {}, **more)
     return store.state.step(finished.execution, "Check")
 
 
@@ -96,6 +96,43 @@ def test_violations_fail_the_step_where_they_are_to(
     row = run(make_executor, definition, store, check(b'[{"feature_name": "age"}]', **own))
     assert row["status"] == status
     assert ("the check found 1 violations" in (row["failure"] or "")) == (status == "Failed")
+
+
+CACHED = {"CacheConfig": {"Enabled": True}, "SuppliedBaselineConstraints": "s3://bucket/mine.json"}
+
+
+def test_a_hit_is_judged_anew_and_data_or_a_baseline_that_changed_is_a_miss(
+    make_executor, definition, store, check
+) -> None:
+    def rerun(**own):
+        return run(make_executor, definition, store, check(**CACHED, **own))
+
+    baseline = parse_uri("s3://bucket/mine.json")
+    store.objects.put_bytes(b"{}", baseline)
+    first = rerun()
+    again = rerun(RegisterNewBaseline=True)
+    assert again["cache_source"] == first["execution"]
+    assert again["result"]["BaselineUsedForDriftCheckConstraints"] == "s3://bucket/report/constraints.json"
+    assert again["metadata"]["QualityCheck"]["RegisterNewBaseline"] is True
+    assert "input baseline_constraints is gone" in rerun(SkipCheck=True)["cache_note"]
+    store.objects.put_bytes(b"{} ", baseline)
+    assert "input baseline_constraints" in rerun()["cache_note"]
+    violations = rerun(found=b"[{}]")
+    assert (violations["status"], "input data:" in violations["cache_note"]) == ("Failed", True)
+
+
+def test_awss_key_has_the_flags_and_not_what_is_stored(make_executor, definition, store, check) -> None:
+    def rerun(**own):
+        return run(make_executor, definition, store, check(**CACHED, **own), cache="aws")
+
+    store.objects.put_bytes(b"{}", parse_uri("s3://bucket/mine.json"))
+    first = rerun(SkipCheck=False)
+    same = rerun(SkipCheck=False, found=b"[{}]", FailOnViolation=False)
+    assert same["cache_source"] == first["execution"], same["cache_note"]
+    assert rerun(SkipCheck=True)["cache_note"] == "SkipCheck: 'false' -> 'true'"
+    assert (
+        rerun(SkipCheck=True, ModelPackageGroupName="g")["cache_note"] == "ModelPackageGroupName is new: 'g'"
+    )
 
 
 @pytest.mark.parametrize("type_", ["QualityCheck", "ClarifyCheck"])

@@ -91,6 +91,20 @@ def test_the_same_code_and_event_come_from_the_cache(
     assert "code: " in store.state.step(finished.execution, "Call")["cache_note"]
 
 
+def test_awss_key_has_the_function_that_a_parameter_names(store, make, make_executor, definition) -> None:
+    for name in ("f", "g"):
+        make("def handler(e, c): return {'n': 1}", name)
+    cached = step(
+        function={"Get": "Parameters.Function"}, CacheConfig={"Enabled": True, "ExpireAfter": "P1D"}
+    )
+    document = definition(cached, parameters=[{"Name": "Function", "Type": "String"}])
+    notes = []
+    for name in ("f", "f", "g"):
+        finished = make_executor().start(document, "p", {"Function": name}, cache="aws")
+        notes.append(store.state.step(finished.execution, "Call")["cache_note"])
+    assert notes[1].startswith("same as") and notes[2] == "FunctionArn: 'f' -> 'g'"
+
+
 @pytest.mark.parametrize(
     ("seconds", "timeout", "stops", "status"),
     [(60, 60, 2, "Stopped"), (0.8, 60, 1, "Stopped"), (60, 1, 1, "Failed")],

@@ -113,6 +113,19 @@ def test_a_change_of_code_or_ranges_is_a_miss_that_is_explained(start, training,
     assert "input code:" in notes[0] and "ranges:" in notes[1]
 
 
+def test_awss_key_is_the_request_and_not_what_is_stored(start, training, put_script, store) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "x", "Values": ["1"]}]}
+    step = tuning(training, put_script("train", TRAIN), ParameterRanges=ranges)
+    first = start(step, cache="aws")
+    put_script("train", f"{TRAIN}#")
+    (row,) = store.state.steps(start(step, cache="aws").execution)
+    assert row["cache_source"] == first.execution, row["cache_note"]
+    step["Arguments"]["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"] = 1
+    (row,) = store.state.steps(start(step, cache="aws").execution)
+    where = "HyperParameterTuningJobConfig.ResourceLimits.MaxParallelTrainingJobs"
+    assert row["cache_note"] == f"{where}: '2' -> '1'"
+
+
 def test_a_tuning_without_success_fails_the_step(start, training, put_script) -> None:
     finished = start(tuning(training, put_script("train", "raise SystemExit('broken')")))
     assert finished.status == "Failed" and "broken" in finished.reason

@@ -32,7 +32,7 @@ def run(run: Run, step: Step) -> StepEnd:
     if not isinstance(queue, str):
         raise DefinitionError(f"step {step.name!r}: SqsQueueUrl: {queue!r} is no URL of a queue")
     if step.cache and step.cache.enabled:
-        key = cache.aws_key(step, {**arguments, **own})
+        key = cache.aws_key(step.type, arguments, own)
         if end := from_cache(run, step, key):
             return end
         run.store.state.update_step(run.execution_id, step.name, cache_key=key)

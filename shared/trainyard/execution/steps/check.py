@@ -19,6 +19,7 @@ from typing import Any
 from trainyard.definition import expressions
 from trainyard.definition.steps import Step
 from trainyard.errors import NotFound, StoreError, Unsupported
+from trainyard.execution import cache
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import JobRequest
 from trainyard.execution.run import Run, StepEnd
@@ -68,7 +69,8 @@ def run(run: Run, step: Step) -> StepEnd:
     earlier = _earlier(run, own)
     given = {} if own.get("SkipCheck") else earlier
     arguments = {**step.arguments, **_with_baselines(step.arguments, given)}
-    end = run_job_step(run, replace(step, type="Processing", arguments=arguments), _KIND)
+    aws_key = cache.aws_key(step.type, run.arguments(step), own)
+    end = run_job_step(run, replace(step, type="Processing", arguments=arguments), _KIND, aws_key)
     if end.status != "Succeeded" or end.result is None:
         return replace(end, metadata={step.type: {"CheckJobArn": _arn(end)}} if end.result else {})
     baselines = _baselines(step.type, {} if own.get("RegisterNewBaseline") else earlier, end)

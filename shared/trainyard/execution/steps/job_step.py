@@ -54,13 +54,14 @@ def plan(
         ) from error
 
 
-def run_job_step(run: Run, step: Step, kind: JobKind) -> StepEnd:
+def run_job_step(run: Run, step: Step, kind: JobKind, aws_key: cache.Key | None = None) -> StepEnd:
+    """``aws_key`` is AWS's key of the step where that is not the key of its job."""
     job = jobs.job_name(run.execution_id, step.name)
     arguments, request = plan_job(run, step, kind, job)
     key = None
     if step.cache and step.cache.enabled:
         if run.cache == "aws":
-            key = cache.aws_key(step, arguments)
+            key = aws_key or cache.aws_key(step.type, arguments)
         else:
             digest = run.targets.digest(request.target)
             key = cache.job_key(request, run.store.objects, run.store.state, digest)

@@ -29,7 +29,7 @@ def run(run: Run, step: Step) -> StepEnd:
         raise DefinitionError(f"step {step.name!r}: FunctionArn: {arn!r} is no function's ARN or name")
     function = functions.describe(run.store, functions.read_reference(arn))
     if step.cache and step.cache.enabled:
-        key = _key(run, step, event, function)
+        key = _key(run, own, event, function)
         if end := from_cache(run, step, key):
             return end
         run.store.state.update_step(run.execution_id, step.name, cache_key=key)
@@ -53,13 +53,15 @@ def run(run: Run, step: Step) -> StepEnd:
     )
 
 
-def _key(run: Run, step: Step, event: Mapping[str, Any], function: Mapping[str, Any]) -> cache.Key:
+def _key(
+    run: Run, own: Mapping[str, Any], event: Mapping[str, Any], function: Mapping[str, Any]
+) -> cache.Key:
     """By content, the function's code and settings count, and its ARN does not."""
     if run.cache == "aws":
-        return cache.aws_key(step, event)
+        return cache.aws_key("Lambda", event, own)
     return {
         "event": json.dumps(event, sort_keys=True),
-        "outputs": json.dumps(step.own.get("OutputParameters") or [], sort_keys=True),
+        "outputs": json.dumps(own.get("OutputParameters") or [], sort_keys=True),
         "code": str(function["CodeSha256"]),
         "handler": str(function["Handler"]),
         "environment": json.dumps(function.get("Environment", {}).get("Variables", {}), sort_keys=True),

@@ -113,7 +113,7 @@ def run(run: Run, step: Step) -> StepEnd:
     request, model = check(run.machine, step.name, arguments, job)
     key = None
     if step.cache and step.cache.enabled:
-        key = cache.aws_key(step, arguments) if run.cache == "aws" else _key(run.machine, request, model)
+        key = cache.aws_key(step.type, arguments) if run.cache == "aws" else _key(run.machine, request, model)
         if end := from_cache(run, step, key):
             return end
     run.store.state.update_step(run.execution_id, step.name, job=job, cache_key=key)

@@ -145,7 +145,7 @@ def run(run: Run, step: Step) -> StepEnd:
     name = tuning_name(run.execution_id, step.name)
     key = None
     if step.cache and step.cache.enabled:
-        key = cache.aws_key(step, arguments) if run.cache == "aws" else _key(run, checked)
+        key = cache.aws_key(step.type, arguments) if run.cache == "aws" else _key(run, checked)
         if end := from_cache(run, step, key):
             return end
     run.store.state.update_step(run.execution_id, step.name, job=name, cache_key=key)
