@@ -18,7 +18,7 @@ from botocore.validate import ParamValidator
 from tests.conftest import wait_until
 from trainyard.errors import Conflict, NotFound
 from trainyard.execution.machine import Machine
-from trainyard.execution.request import Ended
+from trainyard.execution.request import ARN, Ended
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.targets import Target, Targets
 from trainyard.local_aws.json_api import JsonApi, service_model
@@ -333,6 +333,27 @@ def test_the_trials_of_a_tuning_job(api, store) -> None:
     found = valid("DescribeHyperParameterTuningJob", answer)
     assert found["HyperParameterTuningJobConfig"] == config
     assert found["TrainingJobStatusCounters"]["InProgress"] == 0
+
+
+def test_a_tuning_job_that_has_ended_can_be_deleted(api, store) -> None:
+    name = {"HyperParameterTuningJobName": "t"}
+    kind, arn = "hyper-parameter-tuning-job", f"{ARN}:hyper-parameter-tuning-job/t"
+    config = {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}}
+    recording = store.recorder.begin(kind, "t", config)
+    place = {"TuningJobArn": arn, "OutputDataConfig": {"S3OutputPath": "s3://b"}}
+    store.recorder.begin("training-job", "t-1", {**place, "TunedHyperParameters": {}})
+    api.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
+    code, message = error_of(api.delete_hyper_parameter_tuning_job, **name)
+    assert (code, "in status InProgress" in message) == ("ValidationException", True)
+    with recording:
+        pass
+    api.delete_hyper_parameter_tuning_job(**name)
+    assert api.list_hyper_parameter_tuning_jobs()["HyperParameterTuningJobSummaries"] == []
+    assert error_of(api.delete_hyper_parameter_tuning_job, **name)[0] == "ResourceNotFound"
+    assert described(api, "t-1")["TuningJobArn"] == arn
+    store.recorder.begin(kind, "t", config)
+    assert api.list_training_jobs_for_hyper_parameter_tuning_job(**name)["TrainingJobSummaries"] == []
+    assert api.list_tags(ResourceArn=arn)["Tags"] == []
 
 
 def test_a_job_whose_endpoint_was_killed_is_failed_to_the_next(api, store) -> None:

@@ -41,6 +41,10 @@ class _Jobs:
     def not_found(self, name: str) -> AwsError:
         return AwsError(self.missing_code, self.missing.format(name=name))
 
+    def rejected(self, status: str) -> AwsError:
+        said = f"The request was rejected because the {self.noun} is in status {status}."
+        return AwsError("ValidationException", said)
+
     def in_use(self, name: str) -> AwsError:
         return AwsError("ResourceInUse", self.taken.format(name=name, arn=self.arn(name)))
 
@@ -123,10 +127,18 @@ def stop(jobs: _Jobs, context: Context, request: dict[str, Any]) -> dict[str, An
         status = _get(jobs, context, name)[f"{jobs.member}Status"]
         if status in UNDER_WAY:
             raise
-        raise AwsError(
-            "ValidationException",
-            f"The request was rejected because the {jobs.noun} is in status {status}.",
-        ) from error
+        raise jobs.rejected(status) from error
+    return {}
+
+
+def delete_tuning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Forget a tuning job that has ended; its training jobs stay."""
+    name = request["HyperParameterTuningJobName"]
+    status = _get(_TUNING, context, name)["HyperParameterTuningJobStatus"]
+    if status in UNDER_WAY:
+        raise _TUNING.rejected(status)
+    context.store.resources.remove(_TUNING.kind, name)
+    tags.forget(context.store, _TUNING.arn(name))
     return {}
 
 
@@ -139,8 +151,9 @@ def list_all(jobs: _Jobs, context: Context, request: dict[str, Any]) -> dict[str
 
 def list_of_tuning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     tuning = _get(_TUNING, context, request["HyperParameterTuningJobName"])
-    arn = tuning["HyperParameterTuningJobArn"]
+    arn, begun = tuning["HyperParameterTuningJobArn"], tuning["CreationTime"]
     found = [each for each in context.store.resources.all(_TRAINING.kind) if each.get("TuningJobArn") == arn]
+    found = [each for each in found if each["CreationTime"] >= begun]  # not of a deleted one of this name
     objective = "FinalHyperParameterTuningJobObjectiveMetric"
     if request.get("SortBy") == "FinalObjectiveMetricValue":
         found = [each for each in found if objective in each]
@@ -230,4 +243,7 @@ OPERATIONS: dict[str, Handler] = {
     for jobs in _ALL
     for verb, do in (("Create", create), ("Describe", describe), ("Stop", stop), ("List", list_all))
 }
-OPERATIONS["ListTrainingJobsForHyperParameterTuningJob"] = list_of_tuning
+OPERATIONS |= {
+    "ListTrainingJobsForHyperParameterTuningJob": list_of_tuning,
+    "DeleteHyperParameterTuningJob": delete_tuning,
+}
