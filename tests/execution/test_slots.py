@@ -42,3 +42,25 @@ def most_at_once(slots: Slots, kinds: list[str]) -> int:
 )
 def test_so_many_steps_run_at_once(slots, kinds, most) -> None:
     assert most_at_once(slots, kinds) == most
+
+
+def test_a_new_number_counts_at_once_and_what_runs_goes_on() -> None:
+    slots, entered, leave = Slots(1), threading.Semaphore(0), threading.Event()
+
+    def work() -> None:
+        with slots.taken_by("Training"):
+            entered.release()
+            leave.wait(20)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert entered.acquire(timeout=20)
+    assert not entered.acquire(timeout=0.1)
+    slots.resize(3)
+    assert entered.acquire(timeout=20) and entered.acquire(timeout=20)
+    slots.resize(1)
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert most_at_once(slots, ["Training"] * 3) == 1

@@ -34,6 +34,10 @@ class Begun:
         self._run, self._names = run, names
         self._living, self._unprepared = living, unprepared
 
+    def resize(self, parallel: int) -> None:
+        """Change MaxParallelExecutionSteps while it runs."""
+        self._run.slots.resize(parallel)
+
     def run(self) -> Finished:
         with self._living:
             began = time.monotonic()

@@ -39,11 +39,6 @@ class Background:
             thread.start()
             self._threads[thread] = on_stop
 
-    def stopper(self, name: str) -> Callable[[], None] | None:
-        """What ends the running work of this name, as ``start`` was told; None where none runs."""
-        with self._lock:
-            return next((stop for thread, stop in self._threads.items() if thread.name == name), None)
-
     def close(self, grace: float = 10.0) -> None:
         """Ask everything to stop, after ``grace`` seconds to stop at once, and wait."""
         with self._lock:

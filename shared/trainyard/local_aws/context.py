@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard.execution import events
+from trainyard.execution.begun import Begun
 from trainyard.execution.executor import Executor
 from trainyard.execution.machine import Machine
 from trainyard.execution.store import Store
@@ -21,12 +22,16 @@ Handler = Callable[["Context", dict[str, Any]], Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """``new_machine`` makes a machine whose targets are those the endpoint was started with."""
+    """``new_machine`` makes a machine whose targets are those the endpoint was started with.
+
+    ``executing`` are the pipeline executions that run in this process, by their ids.
+    """
 
     new_machine: Callable[[], Machine]
     background: Background
     emit: Emit = lambda detail_type, detail: None
     watch: events.Watcher = events.nobody
+    executing: dict[str, Begun] = field(default_factory=dict)
 
     @property
     def store(self) -> Store:

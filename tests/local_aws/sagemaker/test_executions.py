@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import wait_until
+from trainyard.execution import callbacks
 from trainyard.execution.request import client_environment
 from trainyard.local_aws.sagemaker.execution_events import STATUS_CHANGE
 
@@ -137,6 +138,13 @@ def test_a_token_starts_one_execution(sagemaker, create_pipeline):
     found = sagemaker.list_pipeline_executions(PipelineName="Flow")["PipelineExecutionSummaries"]
     assert {each["PipelineExecutionArn"] for each in found} == arns
     assert len(arns) == 1
+    create_pipeline(fail("Refuse"), name="Other")
+    code, said = refused(sagemaker.start_pipeline_execution, PipelineName="Other", ClientRequestToken=token)
+    assert (code, "came with another request before" in said) == ("ConflictException", True)
+    code, _ = refused(
+        sagemaker.retry_pipeline_execution, PipelineExecutionArn=arns.pop(), ClientRequestToken=token
+    )
+    assert code == "ConflictException"
 
 
 def test_many_clients_at_once_get_an_execution_each(sagemaker, create_pipeline, ended):
@@ -211,6 +219,10 @@ def test_what_runs_elsewhere_cannot_be_stopped_here(sagemaker, context, store, j
         arn = listed[0]["PipelineExecutionArn"]
         code, said = refused(sagemaker.stop_pipeline_execution, PipelineExecutionArn=arn)
         assert (code, "runs in another process" in said) == ("ConflictException", True)
+        limit = {"MaxParallelExecutionSteps": 2}
+        change = sagemaker.update_pipeline_execution
+        code, said = refused(change, PipelineExecutionArn=arn, ParallelismConfiguration=limit)
+        assert (code, "runs in another process" in said) == ("ConflictException", True)
         assert listed[0]["PipelineExecutionStatus"] == "Executing"
     finally:
         other.send_signal(signal.SIGKILL)
@@ -271,6 +283,23 @@ def test_what_is_said_of_an_execution_can_be_changed(sagemaker, create_pipeline,
     assert found["PipelineExecutionDisplayName"] == "second"
     assert found["PipelineExecutionDescription"] == "a try"
     assert found["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 1}
+
+
+def test_the_parallelism_of_what_runs_can_be_changed(sagemaker, create_pipeline, store):
+    queue = "https://sqs.us-east-1.amazonaws.com/000000000000/asks"
+    asks = [
+        {"Name": name, "Type": "Callback", "Arguments": {}, "SqsQueueUrl": queue, "OutputParameters": []}
+        for name in ("A", "B", "C")
+    ]
+    create_pipeline(*asks, ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
+    arn = start(sagemaker)
+    wait_until(lambda: len(callbacks.waiting(store)) == 1)
+    assert len(steps(sagemaker, arn)) == 1
+    limit = {"MaxParallelExecutionSteps": 3}
+    sagemaker.update_pipeline_execution(PipelineExecutionArn=arn, ParallelismConfiguration=limit)
+    wait_until(lambda: len(callbacks.waiting(store)) == 3)
+    found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    assert (found["PipelineExecutionStatus"], found["ParallelismConfiguration"]) == ("Executing", limit)
 
 
 def test_a_callback_step_waits_for_its_answer(sagemaker, create_pipeline, ended):

@@ -65,10 +65,10 @@ def start(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def stop(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Stopping at once, Stopped when the running steps have ended; a second request changes nothing."""
     row = execution_of(context, request["PipelineExecutionArn"])
-    end = context.background.stopper(_thread(row["id"]))
-    if row["status"] == "Executing" and end and context.store.state.mark_stopping(row["id"]):
+    begun = context.executing.get(row["id"])
+    if row["status"] == "Executing" and begun and context.store.state.mark_stopping(row["id"]):
         execution_events.tell_stopping(context, row["id"])
-        end()
+        begun.stop.request()
     else:
         row = execution_of(context, request["PipelineExecutionArn"])
         if row["status"] == "Executing":
@@ -107,12 +107,14 @@ def update(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     members = {name: request[name] for name in _KEPT[:2] if name in request}
     changes: dict[str, Any] = {"request": members} if members else {}
     if limit := request.get("ParallelismConfiguration"):
-        if row["status"] in ("Executing", "Stopping"):
-            raise Conflict(
-                f"Pipeline execution {execution_arn(row)} is {row['status']}; its ParallelismConfiguration can be "
-                "changed once it has ended, for RetryPipelineExecution"
-            )
         changes["parallel"] = limit["MaxParallelExecutionSteps"]
+        if begun := context.executing.get(row["id"]):
+            begun.resize(limit["MaxParallelExecutionSteps"])
+        elif row["status"] in ("Executing", "Stopping"):
+            raise Conflict(
+                f"Pipeline execution {execution_arn(row)} runs in another process; its ParallelismConfiguration "
+                "cannot be changed from here"
+            )
     _change(context, row["id"], changes)
     return {"PipelineExecutionArn": execution_arn(row)}
 
@@ -135,20 +137,20 @@ def _executor(context: Context) -> Executor:
 
 
 def _run(context: Context, begun: Begun) -> str:
-    """Run what has begun in a thread that StopPipelineExecution finds by its name."""
+    """Run what has begun in a thread."""
 
     def work() -> None:
-        begun.run()
+        try:
+            begun.run()
+        finally:
+            del context.executing[begun.execution]
         execution_events.tell(context, begun.execution, "Stopping" if begun.stop.requested else "Executing")
 
     row = context.store.execution(begun.execution)
+    context.executing[begun.execution] = begun
     execution_events.tell(context, begun.execution, "")
-    context.background.start(_thread(begun.execution), work, begun.stop.request)
+    context.background.start(f"pipeline-execution {begun.execution}", work, begun.stop.request)
     return execution_arn(row)
-
-
-def _thread(execution: str) -> str:
-    return f"pipeline-execution {execution}"
 
 
 def _values(request: Mapping[str, Any], member: str) -> dict[str, str]:
@@ -181,15 +183,18 @@ def _change(context: Context, execution: str, changes: Mapping[str, Any]) -> Non
 
 
 def _once(context: Context, request: Mapping[str, Any], work: Callable[[], str]) -> str:
-    """What ``work`` answers, or answered when this ClientRequestToken came before: clients send a lost one again."""
+    """What ``work`` answers, or answered when this request came before: clients send a lost one again.
+
+    Raises Conflict where the ClientRequestToken came with another request.
+    """
     token = request.get("ClientRequestToken")
     if token is None:
         return work()
     resources = context.store.resources
     try:
-        resources.add(_TOKEN, token, {})
+        resources.add(_TOKEN, token, {"Request": dict(request)})
     except AlreadyExists:
-        return _earlier(context, token)
+        return _earlier(context, token, request)
     try:
         answer = work()
     except BaseException:
@@ -199,12 +204,14 @@ def _once(context: Context, request: Mapping[str, Any], work: Callable[[], str])
     return answer
 
 
-def _earlier(context: Context, token: str) -> str:
+def _earlier(context: Context, token: str, request: Mapping[str, Any]) -> str:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         found: Row | None = context.store.resources.find(_TOKEN, token)
         if found is None:
             break  # the first request was refused
+        if found.get("Request", request) != request:
+            raise Conflict(f"ClientRequestToken {token} came with another request before; send a new one")
         if "Answer" in found:
             return str(found["Answer"])
         time.sleep(0.05)
