@@ -165,10 +165,10 @@ def test_other_paths(ask, method, path, status):
 
 
 def test_a_body_that_is_too_long(ask):
-    assert ask("POST", "/invocations", bytes(6 * 2**20))[0] == 200
-    status, body, headers = ask("POST", "/invocations", bytes(6 * 2**20 + 1))
+    assert ask("POST", "/invocations", bytes(25 * 2**20))[0] == 200
+    status, body, headers = ask("POST", "/invocations", bytes(25 * 2**20 + 1))
     assert (status, headers["Connection"]) == (413, "close")
-    assert json.loads(body)["message"] == "the body has 6291457 bytes; at most 6291456 are taken"
+    assert json.loads(body)["message"] == "the body has 26214401 bytes; at most 26214400 are taken"
     assert ask("POST", "/invocations", b"x")[0] == 200
 
 

@@ -23,10 +23,9 @@ from trainyard.execution.container import CUSTOM_ATTRIBUTES, Invocation, Reply, 
 from trainyard.execution.hosting import TARGET_MODEL, ModelServer
 from trainyard.execution.model_data import ModelError
 
-MAX_BODY = 6 * 2**20
-_PATIENCE = (
-    10  # an over-long body is read up to this many times the limit, so that its sender sees the answer
-)
+# AWS, "Inference options in Amazon SageMaker AI": real-time inference takes payloads of up to 25 MB
+MAX_BODY = 25 * 2**20
+_PATIENCE = 4  # an over-long body is read up to this many times the limit, so that its sender sees the answer
 
 
 @dataclass(frozen=True, kw_only=True)
