@@ -92,7 +92,7 @@ def test_events_of_users_reach_functions_queues_and_topics(bus) -> None:
     make("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns[1])
     function = "arn:aws:lambda:us-east-1:000000000000:function:f"
     make("events").put_rule(Name="mine", EventPattern='{"source": ["me"]}')
-    ends = [arns[0], topic, function, "arn:aws:states:us-east-1:000000000000:stateMachine:nobody"]
+    ends = [arns[0], topic, function, "arn:aws:sqs:us-east-1:000000000000:nobody"]
     make("events").put_targets(
         Rule="mine", Targets=[{"Id": str(i), "Arn": arn} for i, arn in enumerate(ends)]
     )
@@ -131,13 +131,29 @@ def test_a_log_of_what_went_wrong_names_rule_and_target(
     made, _, _, make = bus
     make("events").put_rule(Name="bad-target", EventPattern='{"source": ["aws.sagemaker"]}')
     make("events").put_targets(
-        Rule="bad-target", Targets=[{"Id": "1", "Arn": "arn:aws:kinesis:us-east-1:0:stream/s"}]
+        Rule="bad-target", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:0:nobody"}]
     )
     made.emit("t", {})
     seen: list[str] = []
 
     def said() -> bool:
         seen.append(capfd.readouterr().err)
-        return "rule bad-target, target arn:aws:kinesis" in "".join(seen)
+        return "rule bad-target, target arn:aws:sqs" in "".join(seen)
 
     wait_until(said)
+
+
+def test_what_would_get_no_events_is_refused(bus) -> None:
+    _, _, _, make = bus
+    events = make("events")
+    events.put_rule(Name="other", ScheduleExpression="rate(1 day)")
+    job = {"Id": "1", "Arn": "arn:aws:batch:us-east-1:000000000000:job-queue/q"}
+    with pytest.raises(ClientError, match="would get no events here; possible: pipelines of SageMaker"):
+        events.put_targets(Rule="other", Targets=[job])
+    events.put_targets(Rule="other", Targets=[{"Id": "2", "Arn": PIPELINE}])
+    assert [target["Id"] for target in events.list_targets_by_rule(Rule="other")["Targets"]] == ["2"]
+    with pytest.raises(ClientError, match="possible: default, the only bus here"):
+        events.put_rule(Name="elsewhere", EventBusName="own", ScheduleExpression="rate(1 day)")
+    entry = {"Source": "a", "DetailType": "b", "Detail": "{}"}
+    sent = [{**entry, "EventBusName": name} for name in ("own", "default")]
+    assert events.put_events(Entries=sent)["FailedEntryCount"] == 1

@@ -54,5 +54,5 @@ def test_pipelines_and_functions_are_told_by_arn_and_others_refused() -> None:
     deliver({"Arn": pipeline}, EVENT, EVENT)
     deliver({"Arn": function}, {"a": 1}, EVENT)
     assert calls == [(pipeline, {}), (function, b'{"a": 1}')]
-    with pytest.raises(AwsError, match="targets of states get no events here"):
+    with pytest.raises(AwsError, match="targets of this kind get no events here"):
         deliver({"Arn": "arn:aws:states:us-east-1:0:stateMachine:x"}, EVENT, EVENT)

@@ -23,7 +23,7 @@ from trainyard.local_aws import event_patterns, wire
 from trainyard.local_aws.messages import AwsError, Request, Response
 from trainyard.local_aws.moto_child import Moto
 from trainyard.local_aws.schedules import Schedule
-from trainyard.local_aws.targets import Deliver, shaped
+from trainyard.local_aws.targets import Deliver, check, shaped
 
 _ACCOUNT = "0" * 12
 _MOST_ENTRIES = 10
@@ -66,6 +66,9 @@ class EventBus:
         content = wire.load(body)
         if operation == "PutEvents":
             return self._put_events(content)
+        if operation in ("PutRule", "PutTargets"):
+            _check_bus(content)
+            check(content)
         if operation == "PutRule":
             if content.get("ScheduleExpression"):
                 Schedule(content["ScheduleExpression"])
@@ -125,6 +128,7 @@ class EventBus:
         answers, failed = [], 0
         for entry in entries:
             try:
+                _check_bus(entry)
                 detail = wire.load(entry["Detail"] or "null")
                 event = _event(entry["Source"], entry["DetailType"], detail, self._now())
             except (AwsError, KeyError, TypeError):
@@ -132,7 +136,7 @@ class EventBus:
                 answers.append(
                     {
                         "ErrorCode": "MalformedDetail",
-                        "ErrorMessage": "Source, DetailType and Detail (a JSON object) are needed",
+                        "ErrorMessage": "Source, DetailType and Detail (a JSON object) are needed, for the default bus",
                     }
                 )
                 continue
@@ -214,6 +218,13 @@ def _as_events_have_it(value: Any) -> Any:
             for key, item in value.items()
         }
     return [_as_events_have_it(item) for item in value] if isinstance(value, list) else value
+
+
+def _check_bus(content: Mapping[str, Any]) -> None:
+    """Raises AwsError for another bus than the default one, by name or ARN."""
+    bus = content.get("EventBusName") or "default"
+    if str(bus).rpartition("/")[2] != "default":
+        raise AwsError("ValidationException", f"EventBusName {bus!r}: possible: default, the only bus here")
 
 
 def _pattern(text: Any) -> Any:

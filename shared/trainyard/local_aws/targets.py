@@ -16,6 +16,7 @@ from trainyard.local_aws.moto_child import Moto
 Deliver = Callable[[Mapping[str, Any], Any, Mapping[str, Any]], None]
 """Takes the target, what it gets, and the event."""
 
+_SERVICES = ("sagemaker", "lambda", "sqs", "sns")
 _PLACEHOLDER = re.compile(r"<([\w.-]+)>")
 
 
@@ -56,6 +57,24 @@ def at(event: Any, path: str) -> Any:
     return value
 
 
+def service_of(arn: str) -> str:
+    """Which of AWS's services a target belongs to, as its ARN says."""
+    return arn.split(":")[2] if arn.count(":") >= 5 else ""
+
+
+def check(request: Mapping[str, Any]) -> None:
+    """Raises AwsError for targets of PutTargets that ``deliverer`` brings nothing to."""
+    targets = request.get("Targets")
+    for target in targets if isinstance(targets, list) else ():
+        arn = target.get("Arn") if isinstance(target, dict) else None
+        if isinstance(arn, str) and service_of(arn) not in _SERVICES:
+            raise AwsError(
+                "ValidationException",
+                f"target {arn!r} would get no events here; possible: pipelines of SageMaker, Lambda functions, "
+                "SQS queues, SNS topics",
+            )
+
+
 def deliverer(
     moto: Moto,
     start_pipeline: Callable[[str, dict[str, str]], None],
@@ -65,9 +84,8 @@ def deliverer(
 
     def deliver(target: Mapping[str, Any], content: Any, event: Mapping[str, Any]) -> None:
         arn = str(target["Arn"])
-        service = arn.split(":")[2] if arn.count(":") >= 5 else ""
         text = content if isinstance(content, str) else json.dumps(content)
-        match service:
+        match service_of(arn):
             case "sagemaker":
                 start_pipeline(arn, parameters(target, event))
             case "lambda":
@@ -80,9 +98,7 @@ def deliverer(
             case "sns":
                 moto.call_query("sns", Action="Publish", Version="2010-03-31", TopicArn=arn, Message=text)
             case _:
-                raise AwsError(
-                    "ValidationException", f"targets of {service or 'this kind'} get no events here"
-                )
+                raise AwsError("ValidationException", "targets of this kind get no events here")
 
     return deliver
 
