@@ -27,6 +27,8 @@ def test_up_status_env_and_down(cli, up, home):
     assert json.load(urlopen(f"{up['url']}/_trainyard/health"))["pid"] == up["pid"]
     again = cli("local", "up", "--port", "0")
     assert (again.code, up["url"] in again.out, "already" in again.out) == (0, True, True)
+    assert "--map and --with are read when it starts" not in again.out
+    assert "--map and --with are read when it starts" in cli("local", "up", "--map", "a=prophet").out
     assert up["url"] in cli("local", "status").out
     lines = [shlex.split(line) for line in cli("local", "env").out.splitlines()]
     names = dict(word.split("=", 1) for command, word in lines if command == "export")

@@ -47,6 +47,7 @@ def test_selected_steps_run_on_the_results_of_a_source(store, make_executor, ste
     rows = {row["name"]: row for row in store.state.steps(finished.execution)}
     assert set(rows) == {"B", "C", "D"}  # A is not needed, E is behind
     assert [rows[name]["selected_from"] for name in "BCD"] == [old.execution, None, None]
+    assert rows["B"]["started"] == rows["B"]["ended"]
     arn = store.state.step(old.execution, "B")["result"]["ModelArn"]
     assert rows["C"]["result"]["PrimaryContainer"]["ModelDataUrl"] == arn
 

@@ -98,6 +98,9 @@ def test_what_is_not_here_is_refused_by_name(context):
     assert response.status == 400
     assert content["message"] == "CreateNotebookInstance is not supported by the local endpoint"
     assert call(api, "MakeCoffee")[1]["__type"] == "UnknownOperationException"
+    feature_store = api(Request(method="GET", path="/FeatureGroup/a", stream=io.BytesIO(), length=0))
+    said = json.loads(bytes(feature_store.body))["message"]
+    assert said == "GET /FeatureGroup/a is not supported by the local endpoint"
 
 
 @pytest.mark.parametrize(

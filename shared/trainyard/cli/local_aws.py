@@ -81,6 +81,8 @@ def _up(args: argparse.Namespace) -> int:
         print(f"the local endpoint is up at {running.url}; its log is {record.log}")
     else:
         print(f"the local endpoint is up already, at {_answering(record).url}")
+        if len(_arguments(args)) > 2:
+            print("for other images, end it first: --map and --with are read when it starts")
     print('use it with: eval "$(trainyard local env)"; end it with: trainyard local down')
     return 0
 

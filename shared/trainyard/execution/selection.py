@@ -115,12 +115,14 @@ def _refers(step: Step, upstream: str) -> bool:
 
 def take_over(run: Run, name: str, row: Mapping[str, Any]) -> None:
     """Record the result of a step that does not run."""
+    now = time.time()
     run.store.state.start_step(
         run.execution_id,
         name,
         row["kind"],
         status="Succeeded",
-        ended=time.time(),
+        started=now,
+        ended=now,
         result=row["result"],
         metadata=row["metadata"],
         outputs=row["outputs"],

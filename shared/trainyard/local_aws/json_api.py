@@ -40,6 +40,11 @@ class JsonApi:
         name = request.headers.get("x-amz-target", "").rpartition(".")[2]
         model = service_model(self.service)
         try:
+            if (
+                not name
+            ):  # of the services that share SageMaker's name in signatures: feature store's, metrics'
+                what = f"{request.method} {request.path}"
+                raise AwsError("UnsupportedOperation", f"{what} is not supported by the local endpoint")
             return self._answer(200, self._run(model, name, request.body()))
         except AwsError as error:
             return self._error(model, error)
