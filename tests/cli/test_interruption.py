@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from trainyard.cli.interruption import Interruption, check, interrupting, parse
+from trainyard.cli.local import result
 from trainyard.errors import UsageError
 from trainyard.execution import events
 from trainyard.execution.s3 import parse_uri
@@ -56,6 +57,9 @@ def test_a_step_is_interrupted_once_and_goes_on(spot, make_executor, store) -> N
     row = store.state.step(finished.execution, "Fit")
     assert "Interrupted" in [one["Status"] for one in row["result"]["SecondaryStatusTransitions"]]
     assert store.objects.list(parse_uri("s3://bucket/out"))
+    reported = result(store, finished.execution)["ManagedSpot"]["Fit"]
+    assert reported["Interruptions"] == 1
+    assert 1 <= reported["BillableTimeInSeconds"] <= reported["TrainingTimeInSeconds"]
 
 
 @pytest.mark.parametrize("enabled", [True, False])

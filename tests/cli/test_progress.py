@@ -73,6 +73,24 @@ def test_on_a_terminal_the_steps_are_a_live_table() -> None:
         "    for event in t.EVENTS: watch(event)\n"
         "    time.sleep(0.4)\n"
     )
+    shown = on_a_terminal(code)
+    for text in ("p  execution e1", "Train", "7/20 models", "customer_7", "Register"):
+        assert text in shown, text
+
+
+def test_what_is_being_done_does_not_stay_on_the_terminal() -> None:
+    code = (
+        "from trainyard.cli.progress import watching\n"
+        "from trainyard.execution.events import Note\n"
+        "with watching() as watch: watch(Note(step='', text='making data'))\n"
+        "print('the end')\n"
+    )
+    shown = on_a_terminal(code)
+    assert "the end" in shown
+    assert "making data" not in shown  # it was replaced before the first picture of it
+
+
+def on_a_terminal(code: str) -> str:
     leader, follower = pty.openpty()
     environment = {
         **os.environ,
@@ -83,8 +101,7 @@ def test_on_a_terminal_the_steps_are_a_live_table() -> None:
     os.close(follower)
     shown = os.read(leader, 100_000).decode()
     os.close(leader)
-    for text in ("p  execution e1", "Train", "7/20 models", "customer_7", "Register"):
-        assert text in shown, text
+    return shown
 
 
 def test_a_very_long_line_costs_no_time() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,10 +139,23 @@ def result(store: Store, execution: str) -> dict[str, Any]:
         for step in steps
         if step["kind"] == "Training" and step["result"]
     }
+    document["ManagedSpot"] = {
+        step["name"]: _spot(step["result"])
+        for step in steps
+        if step["result"] and step["result"].get("EnableManagedSpotTraining")
+        if not step["cache_source"] and not step["selected_from"]
+    }
     document["PropertyFiles"] = _property_files(store, row, steps)
     uris = [uri for step in steps for uri in step["outputs"] or {} if uri.endswith("/report.html")]
     document["Reports"] = [str(store.objects.path(parse_uri(uri))) for uri in uris]
     return document
+
+
+def _spot(job: Mapping[str, Any]) -> dict[str, int]:
+    """What managed spot training took, is billed and was interrupted, as DescribeTrainingJob says it."""
+    transitions = [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
+    times = {name: job[name] for name in ("TrainingTimeInSeconds", "BillableTimeInSeconds")}
+    return {**times, "Interruptions": transitions.count("Interrupted")}
 
 
 def _property_files(store: Store, row: Row, steps: Sequence[Row]) -> dict[str, dict[str, float]]:

@@ -158,7 +158,10 @@ def _live(stream: TextIO) -> Iterator[Watcher]:
     board = Board()
     console = Console(file=stream, highlight=False)
     with Live(get_renderable=lambda: _render(board), console=console, refresh_per_second=8, transient=False):
-        yield board.take
+        try:
+            yield board.take
+        finally:
+            board.busy = ""  # or what was being done when it failed would stay on the screen as if it went on
 
 
 _MARKS = {
