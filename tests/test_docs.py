@@ -1,9 +1,11 @@
-"""The README names every command and every key of family.toml."""
+"""The README names every command and every key of family.toml; it or docs/ names every option."""
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,32 @@ def test_every_command_is_described(command, code):
 @pytest.mark.parametrize(("table", "key"), [(table, key) for table, keys in TABLES.items() for key in keys])
 def test_every_key_of_the_manifest_is_described(table, key, code):
     assert re.search(rf"\b{key}\b", code), f"{table}.{key} of family.toml is not in the README"
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from options(below)
+        yield from (text for text in action.option_strings if text.startswith("--"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_described(command, code):
+    guide = (README.parent / "docs" / "local-aws.md").read_text()
+    parser = next(
+        action.choices[command]
+        for action in _parser(command)[0]._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    missing = {
+        name
+        for name in options(parser)
+        if name != "--help" and not re.search(rf"{name}\b", f"{code} {guide}")
+    }
+    assert not missing, (
+        f"{missing} of `trainyard {command}` are neither in the README nor in docs/local-aws.md"
+    )
 
 
 def commands() -> list[str]:
