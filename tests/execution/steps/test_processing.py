@@ -59,6 +59,11 @@ def test_an_images_own_entry_point_runs_where_there_is_an_image(processing) -> N
     ("change", "kind", "fragment"),
     [
         ({"AppSpecification": {"ImageUri": "image"}}, Unsupported, "ContainerEntrypoint is missing"),
+        (
+            {"AppSpecification": {"ImageUri": "image", "ContainerArguments": ["--output-config", "x"]}},
+            Unsupported,
+            "ContainerEntrypoint is missing",
+        ),
         ({"AppSpecification": {}}, DefinitionError, "AppSpecification.ImageUri is missing"),
         ({"ProcessingResources": {}}, DefinitionError, "ClusterConfig.InstanceCount is missing"),
         ({"ProcessingInputs": [{"InputName": "x"}]}, DefinitionError, "S3Input.S3Uri is missing"),

@@ -70,7 +70,8 @@ def plan(step: str, arguments: Mapping[str, Any], job_name: str, targets: Target
     count = need(step, arguments, "ProcessingResources", "ClusterConfig", "InstanceCount")
     target = targets.of(image, f"step {step!r}: AppSpecification.ImageUri")
     entrypoint, own = application.get("ContainerEntrypoint", []), application.get("ContainerArguments", [])
-    if not entrypoint and not own and target.kind != "docker":
+    # arguments alone are the command of an image without an entry point, unless they begin with an option
+    if not entrypoint and (not own or str(own[0]).startswith("-")) and target.kind != "docker":
         raise Unsupported(
             f"step {step!r}: AppSpecification.ContainerEntrypoint is missing; an image's own entry point is not known "
             "without the image, so say what to run, or run it --with docker"
