@@ -137,6 +137,25 @@ def test_some_steps_run_on_the_results_of_an_earlier_execution(cli, definition) 
     assert cli("run", "--resume", "last", "--steps", "Use").code == 2
 
 
+def test_a_property_file_that_was_not_written_troubles_only_who_asks_for_it(cli, definition) -> None:
+    file = Path(definition[definition.index("--definition") + 1])
+    document = json.loads(file.read_text())
+    document["Steps"][0]["PropertyFiles"].append(
+        {"PropertyFileName": "None", "OutputName": "made", "FilePath": "none.json"}
+    )
+    file.write_text(json.dumps(document))
+    done = cli("run", *definition)
+    assert (done.code, "size.mean  2.5" in done.out, done.err) == (0, True, "")
+    asks = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Make.PropertyFiles.None"}, "Path": "a"}}
+    with_steps(definition, {"Name": "Ask", "Type": "Fail", "Arguments": {"ErrorMessage": asks}})
+    failed = cli("run", *definition)
+    assert (failed.code, "Ask" in failed.out, "none.json cannot be read as JSON" in failed.err) == (
+        30,
+        True,
+        True,
+    )
+
+
 def test_failures_that_are_waited_for_end_with_an_exit_code_all_the_same(cli, definition) -> None:
     sorry = {
         "Name": "Sorry",

@@ -22,8 +22,10 @@ def test_everything_that_a_run_came_to() -> None:
                                                  "Selector": {"StepName": "Fit-1"}}}),
             ],
             "FinalMetrics": {"A": {"loss": 0.123456789}}, "PropertyFiles": {"Report": {"mase.median": 0.75}},
-            "ModelPackages": [{"ModelPackageArn": "arn:x:model-package/group/7", "ModelApprovalStatus": "Approved",
-                               "Metrics": {"mae": 1.5}}],
+            "ModelPackages": [{"ModelPackageArn": "arn:x:model-package/group/7", "Metrics": {"mae": 1.5},
+                               "ModelApprovalStatus": "PendingManualApproval"},
+                              {"ModelPackageArn": "arn:x:model-package/group/8", "Metrics": {},
+                               "ModelApprovalStatus": "Approved"}],
             "ManagedSpot": {"A": {"TrainingTimeInSeconds": 10, "BillableTimeInSeconds": 3, "Interruptions": 1}},
             "Reports": ["/x/report.html"],
         }
@@ -34,4 +36,5 @@ def test_everything_that_a_run_came_to() -> None:
                  "A: 10 s of training, 3 s billable, managed spot saves 70%; interrupted 1 x",
                  "report: /x/report.html"):  # fmt: skip
         assert part in text, part
+    assert "approve group 8" not in text
     assert max(len(line) for line in text.splitlines()) < 130

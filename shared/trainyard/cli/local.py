@@ -6,10 +6,11 @@ import argparse
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainyard.errors import ExecutionFailed, ExecutionStopped, UsageError
+from trainyard.errors import ExecutionFailed, ExecutionStopped, UsageError, UserError
 from trainyard.execution.events import Note, Watcher
 from trainyard.execution.s3 import parse_uri
 from trainyard.execution.state import Row
@@ -176,8 +177,9 @@ def _property_files(store: Store, row: Row, steps: Sequence[Row]) -> dict[str, d
     for step in steps:
         known = document.by_name.get(step["name"]) if step["status"] == "Succeeded" else None
         for file in known.property_files if known else ():
-            numbers = dict(_numbers(scope.property_file(step["name"], file.name)))
-            found[file.name] = dict(list(numbers.items())[:_MOST_NUMBERS])
+            with suppress(UserError):  # one that the job did not write troubles only who asks for it
+                numbers = dict(_numbers(scope.property_file(step["name"], file.name)))
+                found[file.name] = dict(list(numbers.items())[:_MOST_NUMBERS])
     return found
 
 

@@ -37,10 +37,9 @@ def summary(document: dict[str, Any]) -> str:
         arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
         group, version = arn.split("/")[-2:]
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in package["Metrics"].items())
-        parts.append(
-            f"registered: {arn}\n  {status}; approve with: trainyard models approve {group} {version} --by NAME "
-            f"--reason TEXT\n  {metrics}"
-        )
+        how = f"; approve with: trainyard models approve {group} {version} --by NAME --reason TEXT"
+        said = f"{status}{'' if status == 'Approved' else how}"
+        parts.append("\n  ".join(filter(None, (f"registered: {arn}", said, metrics))))
     parts += [f"report: {path}" for path in document["Reports"]]
     return "\n\n".join(parts)
 
