@@ -119,3 +119,14 @@ def test_a_moved_file_has_the_time_at_which_it_was_stored(objects: ObjectStore, 
         os.utime(tmp_path / "v", (1, 1))
         marks.append(objects.mark(objects.put(tmp_path / "v", parse_uri("s3://b/v"), move=True)))
     assert marks[0] != marks[1]
+
+
+def test_what_was_left_half_written_is_swept_away(tmp_path) -> None:
+    folder = tmp_path / "bucket" / "a"
+    folder.mkdir(parents=True)
+    for name in (".rclone_temp_put_1", ".trainyard-partial-new", ".trainyard-partial-old", "object"):
+        (folder / name).write_bytes(b"half")
+    os.utime(folder / ".trainyard-partial-old", (0, 0))
+    os.utime(folder / "object", (0, 0))
+    ObjectStore(tmp_path).sweep()
+    assert {each.name for each in folder.iterdir()} == {".trainyard-partial-new", "object"}

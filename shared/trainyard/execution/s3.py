@@ -7,8 +7,9 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,9 @@ from pathlib import Path
 from trainyard.errors import DiskFull, StoreError
 
 _PARTIAL = ".trainyard-partial-"
-_NO_OBJECTS = (_PARTIAL, ".rclone_temp_")  # names of what is being written, here and through the endpoint
+_RCLONE = ".rclone_temp_"
+_ABANDONED = 3600.0  # seconds after which nobody writes a partial file any more
+_NO_OBJECTS = (_PARTIAL, _RCLONE)  # names of what is being written, here and through the endpoint
 
 Mark = list[int]
 """Size and time of change of a stored object, as JSON keeps them."""
@@ -167,6 +170,20 @@ class ObjectStore:
                 folder.rmdir()
             except OSError:
                 return
+
+    def sweep(self) -> None:
+        """Remove what a killed rclone has left half-written, and, after an hour, what any other process has.
+
+        No rclone may be writing.
+        """
+        for folder, _, files in os.walk(self.root):
+            for name in files:
+                path = Path(folder, name)
+                with suppress(OSError):  # its writer has just ended it
+                    if name.startswith(_RCLONE) or (
+                        name.startswith(_PARTIAL) and path.stat().st_mtime < time.time() - _ABANDONED
+                    ):
+                        path.unlink()
 
     def _place_for(self, uri: S3Uri) -> Path:
         if not uri.key or uri.key.endswith("/"):

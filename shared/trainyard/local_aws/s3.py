@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote_to_bytes
 from xml.sax.saxutils import escape
 
 from trainyard.errors import SetupError
+from trainyard.execution.s3 import ObjectStore
 from trainyard.local_aws.chunked import Chunked
 from trainyard.local_aws.messages import AwsError, Request, Response
 
@@ -56,6 +57,7 @@ _FLAGS = (
     "--max-header-bytes=65536",
     "--log-level=CRITICAL",  # an error is also every object that somebody asks for in vain
 )
+_ROOM = 1 << 20  # bytes with less of which a disk is full
 _PAUSE = 0.5  # seconds before rclone is started again
 _PATIENCE = 300  # seconds for which it may be silent: it may have to copy what is large
 
@@ -67,6 +69,7 @@ class S3:
         """Raises SetupError where rclone is not installed."""
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._address: tuple[str, int] = self._listening.getsockname()
+        self._root = root
         self._command = [rclone(), "serve", "s3", str(root), *_FLAGS]
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = threading.Event()
@@ -91,6 +94,7 @@ class S3:
         descriptor = self._listening.fileno()
         begin = [sys.executable, "-I", "-S", "-c", _BEGIN, str(os.getpid()), str(descriptor)]
         while not self._closed.is_set():
+            ObjectStore(self._root).sweep()
             self._process = subprocess.Popen(
                 [*begin, *self._command],
                 stdin=subprocess.DEVNULL,
@@ -126,11 +130,20 @@ class S3:
             if isinstance(error, AwsError | _ClientGone):
                 raise
             raise AwsError("ServiceUnavailable", f"the local S3 does not answer: {error}", 503) from error
+        if answer.status == 500 and self._is_full(length):
+            connection.close()
+            where = f"no space left on the disk of {self._root}"
+            raise AwsError(
+                "InsufficientStorage", f"{where}; free some, or set TRAINYARD_HOME to a larger disk", 507
+            )
         body = b"" if request.method == "HEAD" else _content(connection, answer)
         if request.method == "HEAD":
             connection.close()
         status, kept = _head(answer)
         return Response(status=status, headers=kept, body=body)
+
+    def _is_full(self, length: int) -> bool:
+        return shutil.disk_usage(self._root).free < max(length, _ROOM)
 
 
 class _ClientGone(ConnectionError):
