@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
 import sys
+from io import BufferedWriter, TextIOWrapper
 from urllib.request import urlopen
 
 import pytest
 
 from tests.conftest import wait_until
+from trainyard.cli import local_aws
 
 
 @pytest.fixture
@@ -41,7 +44,10 @@ def test_up_status_env_and_down(cli, up, home):
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert found.stdout.split()[-1] == "trainyard-local"
+    process = os.pidfd_open(up["pid"])
     assert cli("local", "down").out == "the local endpoint is down\n"
+    assert select.select([process], [], [], 0)[0]  # it has ended, not only said so
+    os.close(process)
     assert cli("local", "status").code == 1
     assert json.loads(cli("local", "status", "--json").out) == {"up": False}
 
@@ -67,6 +73,18 @@ def test_what_keeps_it_from_starting_is_told(cli):
     assert "the local endpoint did not start: target 'nonsense': no such family" in refused.err
     assert cli("local", "up", "--port", "70000").code == 2
     assert cli("local", "down").out == "the local endpoint is not up\n"
+
+
+def test_a_store_that_cannot_be_opened_keeps_nobody_from_ending_it(cli, up, home):
+    (home / "state.sqlite3").rename(home / "moved")
+    (home / "state.sqlite3").mkdir()
+    assert cli("local", "status").code == 0
+    assert cli("local", "down").out == "the local endpoint is down\n"
+
+
+def test_a_log_without_room_stops_nothing():
+    log = TextIOWrapper(BufferedWriter(local_aws._Log("/dev/full", "wb")), line_buffering=True)
+    print("x" * 10_000, file=log, flush=True)
 
 
 def test_interrupting_a_job_that_does_not_run_is_refused(cli, up):

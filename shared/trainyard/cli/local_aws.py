@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -14,12 +16,13 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from trainyard.cli import local
 from trainyard.errors import EndpointError, UsageError
 from trainyard.execution.request import client_environment
-from trainyard.execution.store import DEFAULT_BUCKET, Store
+from trainyard.execution.store import DEFAULT_BUCKET, Store, default_home
 from trainyard.local_aws.record import Record, Running
 
 PORT = 4599
@@ -34,6 +37,15 @@ SageMaker:
       Session:
         DefaultS3Bucket: {DEFAULT_BUCKET}
 """
+
+
+class _Log(io.FileIO):
+    """Loses words for which the disk has no room, never the work that they are about."""
+
+    def write(self, words: Any, /) -> int:
+        with suppress(OSError):
+            return super().write(words)
+        return len(memoryview(words))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +110,9 @@ def _serve(record: Record, args: argparse.Namespace) -> int:
     from trainyard.cli.progress import Plain
     from trainyard.local_aws import endpoint
 
+    sys.stdout = sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(_Log(2, "wb", closefd=False)), line_buffering=True, errors="backslashreplace"
+    )
     here = local.Local(Plain(sys.stderr).take, args.map, getattr(args, "with"))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -140,28 +155,28 @@ def _start(record: Record, arguments: Sequence[str]) -> Running:
 
 
 def _down(args: argparse.Namespace) -> int:
-    record = Record(Store().home)
+    record = _record()
     running = record.read()
     if running is None:
         print("the local endpoint is not up")
         return 0
     with suppress(ProcessLookupError):  # it has ended by itself meanwhile
-        os.kill(running.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _ENDS
-    while record.read() is not None:
-        if time.monotonic() > deadline:
-            with suppress(ProcessLookupError):
-                os.kill(running.pid, signal.SIGKILL)
-            raise EndpointError(
-                f"the local endpoint did not end within {_ENDS:.0f} s, so it was killed; see its log {record.log}"
-            )
-        time.sleep(0.02)
+        process = os.pidfd_open(running.pid)
+        try:
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+            if not select.select([process], [], [], _ENDS)[0]:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                raise EndpointError(
+                    f"the local endpoint did not end within {_ENDS:.0f} s, so it was killed; see its log {record.log}"
+                )
+        finally:
+            os.close(process)
     print("the local endpoint is down")
     return 0
 
 
 def _status(args: argparse.Namespace) -> int:
-    record = Record(Store().home)
+    record = _record()
     running = record.read()
     if args.json:
         print(
@@ -179,7 +194,7 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _env(args: argparse.Namespace) -> int:
-    record = Record(Store().home)
+    record = _record()
     names = {
         **client_environment(_answering(record).url),
         "SAGEMAKER_VALIDATE_ROLE": "false",
@@ -193,7 +208,7 @@ def _env(args: argparse.Namespace) -> int:
 
 
 def _interrupt(args: argparse.Namespace) -> int:
-    address = urlsplit(_answering(Record(Store().home)).url)
+    address = urlsplit(_answering(_record()).url)
     with closing(http.client.HTTPConnection(address.netloc, timeout=30)) as connection:
         try:
             connection.request("POST", f"/_trainyard/training-jobs/{quote(args.job, safe='')}/interrupt")
@@ -205,6 +220,11 @@ def _interrupt(args: argparse.Namespace) -> int:
         raise EndpointError(content.get("message", f"the endpoint answered {answer.status}"))
     print(f"interrupted {args.job}; it goes on from its checkpoint")
     return 0
+
+
+def _record() -> Record:
+    """Of the store, which need not be there, or be in a state to be opened."""
+    return Record(default_home().absolute())
 
 
 def _answering(record: Record) -> Running:
