@@ -28,20 +28,6 @@ MEGABYTE = 2**20
 pytestmark = pytest.mark.usefixtures("namespaces")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A folder on a disk of 4 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True, text=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def executor(store: Store, venv: Path, environments, root: Path) -> Executor:
     return Executor(
         store, VenvLauncher(environments, {}), Targets({"image": Target("venv", str(venv))}, {}, root)

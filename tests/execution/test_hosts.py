@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.hosted import Hosted, serving_venv
-from trainyard.errors import AlreadyExists, Conflict, NotFound
+from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound
 from trainyard.execution.container import Invocation
 from trainyard.execution.endpoint_records import described
 from trainyard.execution.fleet import Asked, log_folder
@@ -105,6 +105,22 @@ def test_an_update_loses_no_request(world):
     assert (document["EndpointStatus"], document["EndpointConfigName"]) == ("InService", "next")
     assert [each["VariantName"] for each in document["ProductionVariants"]] == ["new"]
     assert {ask(world.hosts)[:3] for _ in range(20)} == {"new"}
+
+
+def test_how_a_change_ended_is_recorded_once_there_is_room(world, monkeypatch):
+    world.model("bad", environment={"FAIL_START": "no licence"})
+    world.config("config", {"bad": 1})
+    write, full = world.hosts.records.give_up, [True]
+
+    def give_up(name: str, reason: str) -> None:
+        if full.pop() if full else False:
+            raise DiskFull("no space left")
+        write(name, reason)
+
+    monkeypatch.setattr(world.hosts.records, "give_up", give_up)
+    assert "no licence" in world.hosts.create("e", "config")()
+    assert status(world) == "Creating"
+    wait_until(lambda: status(world) == "Failed")
 
 
 def test_a_failed_start_says_why_and_a_failed_update_leaves_what_served(world):

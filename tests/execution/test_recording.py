@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import wait_until
-from trainyard.errors import AlreadyExists, Conflict, NotFound, UsageError
+from tests.conftest import filled, wait_until
+from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound, UsageError
 from trainyard.execution.request import StopSignal
-from trainyard.execution.resources import DIED
+from trainyard.execution.resources import DIED, UNRECORDED
 from trainyard.execution.store import Store
 
 KIND = "training-job"
@@ -69,6 +69,20 @@ def test_what_is_raised_is_why_the_job_failed(store, recorder, error, reason) ->
     assert (found["TrainingJobStatus"], found["FailureReason"]) == ("Failed", reason)
     assert secondary(store) == ["Starting", "Training", "Failed"]
     assert recorder.running() == []
+
+
+def test_a_job_whose_end_finds_no_room_is_not_under_way_for_ever(small_disk) -> None:
+    store, long = Store(small_disk / "store"), {"Environment": {"X": "x" * 300_000}}
+    begins, ends = store.recorder.begin(KIND, "begins", long), store.recorder.begin(KIND, "ends", long)
+    ends.__enter__()
+    with filled(small_disk):
+        with pytest.raises(DiskFull), begins:
+            pytest.fail("it runs, though nobody can be told")
+        with pytest.raises(DiskFull):
+            ends.__exit__(None, None, None)
+        assert (status(store, "begins"), status(store, "ends")) == ("Failed", "Failed")
+    assert store.recorder.running() == []
+    assert {each["FailureReason"] for each in store.resources.all(KIND)} == {UNRECORDED}
 
 
 def test_stopping(store, recorder) -> None:

@@ -78,7 +78,7 @@ def test_one_of_fifty_gets_the_name(resources) -> None:
 @pytest.mark.parametrize("status", ["InProgress", "Stopping", "Completed"])
 @pytest.mark.parametrize("alive", [True, False])
 def test_only_a_job_under_way_can_be_found_dead(tmp_path, status, alive) -> None:
-    resources = Resources(tmp_path / "db", lambda owner: alive)
+    resources = Resources(tmp_path / "db", lambda owner, kind, name: "" if alive else DIED)
     begun = {"TrainingJobStatus": status, "SecondaryStatus": "Training"}
     resources.add("training-job", "a", begun, owner="somebody")
     found = resources.get("training-job", "a")
@@ -92,8 +92,18 @@ def test_only_a_job_under_way_can_be_found_dead(tmp_path, status, alive) -> None
         assert Resources(tmp_path / "db").all("training-job") == [found]
 
 
+def test_the_trials_of_a_tuning_job_that_died_are_not_counted_as_running(tmp_path) -> None:
+    kind = "hyper-parameter-tuning-job"
+    resources = Resources(tmp_path / "db", lambda owner, kind, name: DIED)
+    counters = {"Completed": 4, "InProgress": 2, "RetryableError": 1, "NonRetryableError": 0, "Stopped": 0}
+    begun = {"HyperParameterTuningJobStatus": "InProgress", "TrainingJobStatusCounters": counters}
+    resources.add(kind, "a", begun, owner="somebody")
+    found = resources.get(kind, "a")["TrainingJobStatusCounters"]
+    assert found == {**counters, "InProgress": 0, "RetryableError": 3}
+
+
 def test_a_job_without_an_owner_is_nobodys_to_bury(tmp_path) -> None:
-    resources = Resources(tmp_path / "db", lambda owner: False)
+    resources = Resources(tmp_path / "db", lambda owner, kind, name: DIED)
     resources.add("training-job", "a", {"TrainingJobStatus": "InProgress"})
     assert resources.get("training-job", "a")["TrainingJobStatus"] == "InProgress"
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from trainyard.errors import DiskFull
 from trainyard.local_aws.background import Background
 from trainyard.local_aws.messages import AwsError
 
@@ -93,3 +94,12 @@ def test_a_bug_is_printed_and_the_rest_lives_on(background, capfd) -> None:
     assert done.wait(5)
     background.close()
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_what_users_can_cause_is_one_line_of_the_log(background, capfd) -> None:
+    def fail() -> None:
+        raise DiskFull("no space left")
+
+    background.start("job", fail)
+    background.close()
+    assert capfd.readouterr().err == "job: no space left\n"

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -11,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import wait_until
+from tests.conftest import filled, wait_until
 from trainyard.errors import EndpointError
 from trainyard.execution.environments import Environments
 from trainyard.execution.launchers.venv import VenvLauncher
@@ -22,6 +23,7 @@ from trainyard.local_aws import endpoint
 from trainyard.local_aws.record import Record
 from trainyard.local_aws.sagemaker.execution_events import STEP_STATUS_CHANGE
 
+ROLE = "arn:aws:iam::000000000000:role/any"
 CODE = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))
@@ -85,7 +87,7 @@ def test_it_answers_from_ready_on_and_is_found_by_its_record(store, machine, cli
             client("sagemaker", url).create_notebook_instance(
                 NotebookInstanceName="n",
                 InstanceType="ml.t3.medium",
-                RoleArn="arn:aws:iam::000000000000:role/any",
+                RoleArn=ROLE,
             )
         with pytest.raises(EndpointError, match="is up"), up(store, machine):
             pass
@@ -107,7 +109,7 @@ def test_jobs_end_with_the_endpoint(store, machine, client, put_script, namespac
     with up(store, machine) as url:
         client("sagemaker", url).create_training_job(
             TrainingJobName="job",
-            RoleArn="arn:aws:iam::000000000000:role/any",
+            RoleArn=ROLE,
             AlgorithmSpecification={
                 "TrainingImage": "image",
                 "TrainingInputMode": "File",
@@ -166,3 +168,29 @@ def test_interrupting_what_does_not_run_is_refused(store, machine):
         urlopen(Request(f"{url}/_trainyard/training-jobs/none/interrupt", method="POST"))
     assert refused.value.code == 404
     assert "no training-job 'none'" in refused.value.read().decode()
+
+
+def test_a_full_disk_is_said_and_endured(small_disk, machine, client):
+    store, long = Store(small_disk / "store"), "x" * 100_000
+    step = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": long}}
+    text = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+    pipeline = {"PipelineName": "p", "PipelineDefinition": text, "RoleArn": ROLE}
+    role = {"RoleName": "r", "AssumeRolePolicyDocument": json.dumps({"x": long})}
+    put = {"Bucket": "trainyard-local", "Key": "k", "Body": long.encode()}
+    with up(store, lambda url: replace(machine(url), store=store)) as url:
+        sagemaker, s3, iam = (client(name, url) for name in ("sagemaker", "s3", "iam"))
+        iam.list_roles()
+        with filled(small_disk):
+            assert refusal(sagemaker.create_pipeline, **pipeline) == ("ResourceLimitExceeded", 400)
+            assert refusal(s3.put_object, **put) == ("InsufficientStorage", 507)
+            assert refusal(iam.create_role, **role) == ("ServiceUnavailable", 507)
+            assert sagemaker.list_pipelines()["PipelineSummaries"] == []
+        sagemaker.create_pipeline(**pipeline)
+        s3.put_object(**put)
+
+
+def refusal(call, **given) -> tuple[str, int]:
+    with pytest.raises(ClientError, match="no space left") as refused:
+        call(**given)
+    answer = refused.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from trainyard.errors import EndpointError, NotFound, UserError
+from trainyard.errors import DiskFull, EndpointError, NotFound, StoreError, UserError
 from trainyard.execution.container import ANSWER_SECONDS, Invocation, Streamed
 from trainyard.execution.endpoint_records import LOCK, SERVING, EndpointRecords, weights
 from trainyard.execution.fleet import Answered, Asked, Fleet
@@ -101,7 +101,7 @@ class Hosts:
                 late, live.fleet = live.fleet, None
                 for each in filter(None, (fleet, late)):
                     each.retire(ANSWER_SECONDS)
-                self.records.remove(name)
+                self._recorded(partial(self.records.remove, name))
 
         return end
 
@@ -131,11 +131,8 @@ class Hosts:
                 fleet for live in self._lives.values() for fleet in (live.fleet, live.starting) if fleet
             ]
             fleets = {*served, *self._retiring}
-        enders = [threading.Thread(target=fleet.stop) for fleet in fleets]
-        for ender in enders:
-            ender.start()
-        for ender in enders:
-            ender.join()
+        with ThreadPoolExecutor(len(fleets) or 1) as enders:
+            list(enders.map(Fleet.stop, fleets))
         self._threads.shutdown()
 
     def _live(self, name: str) -> _Live:
@@ -202,14 +199,24 @@ class Hosts:
                         raise
             except UserError as error:
                 if not self._closed:  # or it is judged when the store is served again
-                    self.records.give_up(name, str(error))
+                    self._recorded(partial(self.records.give_up, name, str(error)))
                 return str(error)
             except BaseException:
-                self.records.give_up(name, DIED)
+                self._recorded(partial(self.records.give_up, name, DIED))
                 raise
             old, live.fleet, live.checked = live.fleet, new, time.monotonic()
         self._retire(old)
         return ""
+
+    def _recorded(self, write: Callable[[], None]) -> None:
+        """Write how a change ended, once a second while the disk is full, for which nobody waits."""
+        try:
+            write()
+        except (DiskFull, StoreError):
+            if not self._closed:
+                later = threading.Timer(1.0, self._recorded, [write])
+                later.daemon = True
+                later.start()
 
     def _started(self, name: str, live: _Live, document: Document) -> Fleet:
         """A new fleet for what the document says. Raises UserError."""

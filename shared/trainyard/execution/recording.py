@@ -10,7 +10,7 @@ from typing import Any
 
 from trainyard.errors import Conflict, UserError
 from trainyard.execution.request import ARN, StopSignal
-from trainyard.execution.resources import DIED, STATUS, UNDER_WAY, Document, Resources, moved
+from trainyard.execution.resources import DIED, STATUS, UNDER_WAY, UNRECORDED, Document, Resources, moved
 from trainyard.execution.state import storable
 
 Changes = Callable[[str, Document], None]
@@ -43,8 +43,12 @@ class Recording:
         self._recorder.resources.remove(self.kind, self.name)
 
     def __enter__(self) -> Recording:
-        self._recorder.tell(self.kind, {}, self._recorder.resources.get(self.kind, self.name))
-        self._change(lambda document: moved(document, "Training", "Training in progress"))
+        try:
+            self._recorder.tell(self.kind, {}, self._recorder.resources.get(self.kind, self.name))
+            self._change(lambda document: moved(document, "Training", "Training in progress"))
+        except BaseException:
+            self._recorder.forget(self)
+            raise
         return self
 
     def __exit__(
@@ -176,6 +180,11 @@ class Recorder:
         """Tell ``changes`` of a document, where its status is another than before."""
         if any(before.get(member) != after.get(member) for member in (STATUS[kind], "SecondaryStatus")):
             self.changes(kind, after)
+
+    def lost(self, kind: str, name: str) -> str:
+        """Why a job of this process does not run; "" where it does."""
+        with self._lock:  # one that begins is there as a whole, or not at all
+            return "" if (kind, name) in self._running else UNRECORDED
 
     def forget(self, recording: Recording) -> None:
         with self._lock:

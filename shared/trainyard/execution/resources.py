@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import AlreadyExists, NotFound
+from trainyard.errors import AlreadyExists, DiskFull, NotFound, StoreError
 from trainyard.execution.state import explained, storable
 from trainyard.registry.database import use_wal
 
@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS resources (
 Document = dict[str, Any]
 
 DIED = "InternalServerError: the process that ran it died"
+UNRECORDED = "InternalServerError: its end could not be recorded"
 STATUS = {
     "training-job": "TrainingJobStatus",
     "processing-job": "ProcessingJobStatus",
@@ -39,12 +40,15 @@ class Resources:
     """Documents by kind (as in ARNs: ``training-job``) and name; every call is one transaction.
 
     Documents are shaped as Describe answers, times in seconds since 1970. A job has an ``owner``, the process
-    that runs it; where ``alive`` denies that one, the job is shown, and recorded, as Failed.
+    that runs it; where ``lost`` says of the owner and the job's kind and name why it does not run any more, the job
+    is shown, and recorded, as Failed.
     """
 
-    def __init__(self, database: Path, alive: Callable[[str], bool] = lambda owner: True) -> None:
+    def __init__(
+        self, database: Path, lost: Callable[[str, str, str], str] = lambda owner, kind, name: ""
+    ) -> None:
         self._database = database
-        self._alive = alive
+        self._lost = lost
         with self._transaction() as connection:
             connection.execute(_SCHEMA)
 
@@ -120,13 +124,19 @@ class Resources:
     def _judged(self, row: sqlite3.Row) -> Document:
         document: Document = json.loads(row["document"])
         member = STATUS.get(row["kind"], "")
-        if document.get(member) not in UNDER_WAY or not row["owner"] or self._alive(row["owner"]):
+        if document.get(member) not in UNDER_WAY or not row["owner"]:
+            return document
+        reason = self._lost(row["owner"], row["kind"], row["name"])
+        if not reason:
             return document
 
         def bury(now: Document) -> Document:
-            return died(now, member) if now.get(member) in UNDER_WAY else now
+            return died(now, member, reason) if now.get(member) in UNDER_WAY else now
 
-        return self.change(row["kind"], row["name"], bury)
+        try:
+            return self.change(row["kind"], row["name"], bury)
+        except (DiskFull, StoreError):
+            return bury(document)  # shown so, and recorded when there is room again
 
     @contextmanager
     def _transaction(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
@@ -141,10 +151,13 @@ class Resources:
             raise explained(self._database, error) from error
 
 
-def died(document: Document, member: str) -> Document:
-    """The document of a job whose process died without a word."""
-    ended = moved(document, "Failed", DIED)
-    return {**ended, member: "Failed", "FailureReason": DIED, "LastModifiedTime": time.time()}
+def died(document: Document, member: str, reason: str) -> Document:
+    """The document of a job that ended without a word; so did the trials of one that was tuning."""
+    ended = moved(document, "Failed", reason)
+    if counters := document.get("TrainingJobStatusCounters"):
+        lost = counters["RetryableError"] + counters["InProgress"]
+        ended = {**ended, "TrainingJobStatusCounters": {**counters, "InProgress": 0, "RetryableError": lost}}
+    return {**ended, member: "Failed", "FailureReason": reason, "LastModifiedTime": time.time()}
 
 
 def moved(document: Document, status: str, message: str) -> Document:

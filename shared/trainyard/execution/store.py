@@ -8,15 +8,15 @@ import sqlite3
 import string
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from trainyard.errors import NotFound, StoreError
+from trainyard.errors import DiskFull, NotFound, StoreError
 from trainyard.execution.locks import Locks
 from trainyard.execution.recording import Recorder
-from trainyard.execution.resources import Resources
+from trainyard.execution.resources import DIED, Resources
 from trainyard.execution.s3 import ObjectStore, disk_errors
 from trainyard.execution.state import Row, State
 from trainyard.families import repository_root
@@ -61,6 +61,7 @@ class Store:
                 ) from error
         self.objects = ObjectStore(self.home / "s3")
         self._locks = Locks(self.home / "locks")
+        self._owner = secrets.token_hex(8)
         try:
             self.state = State(self.database)
         except sqlite3.DatabaseError as error:
@@ -78,18 +79,19 @@ class Store:
 
     @cached_property
     def resources(self) -> Resources:
-        return Resources(self.database, self._alive)
+        return Resources(self.database, self._lost)
 
     @cached_property
     def recorder(self) -> Recorder:
         """The jobs of this process, which the kernel's lock on a file of its own says is alive."""
-        token = secrets.token_hex(8)
         self._locks.sweep()
-        self._process = self._locks.take(f"process-{token}")
-        return Recorder(self.resources, token)
+        self._process = self._locks.take(f"process-{self._owner}")
+        return Recorder(self.resources, self._owner)
 
-    def _alive(self, token: str) -> bool:
-        return self._locks.held(f"process-{token}")
+    def _lost(self, owner: str, kind: str, name: str) -> str:
+        if owner == self._owner:
+            return self.recorder.lost(kind, name)
+        return "" if self._locks.held(f"process-{owner}") else DIED
 
     def job_folder(self, job: str) -> Path:
         return self.home / "jobs" / job
@@ -144,12 +146,13 @@ class Store:
             if row["status"] not in ("Executing", "Stopping"):  # it ended properly between the two looks
                 return row
             reason = f"its process died; go on with: trainyard run --resume {row['id']}"
-            for step in self.state.steps(row["id"]):
-                if step["status"] in _UNDER_WAY:
-                    self.state.update_step(
-                        row["id"], step["name"], status="Failed", failure="its process died"
-                    )
-            self.state.update_execution(row["id"], status="Failed", failure=reason)
+            with suppress(DiskFull, StoreError):  # shown so, and recorded when there is room again
+                for step in self.state.steps(row["id"]):
+                    if step["status"] in _UNDER_WAY:
+                        self.state.update_step(
+                            row["id"], step["name"], status="Failed", failure="its process died"
+                        )
+                self.state.update_execution(row["id"], status="Failed", failure=reason)
             return {**row, "status": "Failed", "failure": reason}
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 
+from trainyard.errors import UserError
 from trainyard.execution.request import StopSignal
 from trainyard.execution.store import Store
 from trainyard.local_aws.messages import AwsError
@@ -51,6 +53,8 @@ class Background:
     def _run(self, work: Callable[[], object]) -> None:
         try:
             work()
+        except UserError as error:
+            print(f"{threading.current_thread().name}: {error}", file=sys.stderr)
         except Exception:  # a bug of ours, which the endpoint's log shall show; the endpoint lives on
             traceback.print_exc()
         finally:

@@ -82,6 +82,7 @@ def compose(
     store: Store, new_machine: NewMachine, url: str, folder: Path, closing: ExitStack
 ) -> tuple[Context, dict[str, Service]]:
     """What the operations work with, and the services by the router's names; ``closing`` ends what they start."""
+    store.recorder.running()  # made before there are threads that could make two
     s3 = S3(store.home / "s3")
     closing.callback(s3.close)
     moto = Moto(store.database, folder / "moto.log")

@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from trainyard.execution.state import explained
 from trainyard.local_aws.messages import Request
 from trainyard.registry.database import use_wal
 
@@ -40,16 +41,20 @@ class Journal:
             connection.execute(_SCHEMA)
 
     def take(self, request: Request, body: bytes) -> None:
-        """Keep a request that moto has done, if it is of a kind to be done again."""
+        """Keep a request that moto has done, if it is of a kind to be done again. Raises DiskFull or StoreError."""
         name = action(request, body)
         if name in _CARRIED or not _CHANGES.match(name):
             return
         kept = {key: request.headers[key] for key in _HEADERS if key in request.headers}
         row = (request.method, request.path, request.query, json.dumps(kept), body)
-        with closing(sqlite3.connect(self._database, timeout=60)) as connection, connection:
-            connection.execute(
-                "INSERT INTO moto_requests (method, path, query, headers, body) VALUES (?, ?, ?, ?, ?)", row
-            )
+        try:
+            with closing(sqlite3.connect(self._database, timeout=60)) as connection, connection:
+                connection.execute(
+                    "INSERT INTO moto_requests (method, path, query, headers, body) VALUES (?, ?, ?, ?, ?)",
+                    row,
+                )
+        except sqlite3.DatabaseError as error:
+            raise explained(self._database, error) from error
 
     def requests(self) -> Iterator[Request]:
         with closing(sqlite3.connect(self._database, timeout=60)) as connection:

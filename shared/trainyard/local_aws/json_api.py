@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from trainyard.errors import AlreadyExists, Conflict, NotFound, UserError
+from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound, UserError
 from trainyard.local_aws import wire
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError, Request, Response
@@ -22,6 +22,7 @@ _CODES = {
     NotFound: ("ResourceNotFound", "ResourceNotFoundException"),
     AlreadyExists: ("ResourceInUse", "ResourceAlreadyExistsException", "ConflictException"),
     Conflict: ("ConflictException", "ResourceInUse"),
+    DiskFull: ("ResourceLimitExceeded", "ResourceLimitExceededException"),
 }
 
 

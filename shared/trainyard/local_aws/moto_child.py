@@ -20,6 +20,7 @@ from typing import IO, Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from trainyard.errors import UserError
 from trainyard.execution.request import REGION
 from trainyard.local_aws.journal import Journal
 from trainyard.local_aws.messages import AwsError, Request, Response
@@ -54,7 +55,12 @@ class Moto:
         body = request.body()
         response = self._forward(request, body)
         if response.status < 300:
-            self._journal.take(request, body)
+            try:
+                self._journal.take(request, body)
+            except UserError as error:
+                return _refused(
+                    request, "ServiceUnavailable", f"done, but until a restart only: {error}", 507
+                )
         return response
 
     def call_json(self, service: str, target: str, content: Any) -> Any:
@@ -104,7 +110,8 @@ class Moto:
         finally:
             connection.close()
         if answer.status == 500 and content[:1] == b"<" and b"Internal Server Error" in content:
-            return _unsupported(request, self._log)
+            reason = "not supported by the local endpoint: moto, which answers for this service, failed"
+            return _refused(request, "UnsupportedOperation", f"{reason}; see {self._log}", 501)
         kept = tuple((name, value) for name, value in answer.getheaders() if name.lower() not in _DROPPED)
         return Response(status=answer.status, body=content, headers=kept)
 
@@ -145,15 +152,13 @@ class Moto:
         return False
 
 
-def _unsupported(request: Request, log: Path) -> Response:
-    """What moto has no answer for, in the form that the client reads: XML of a query service, otherwise JSON."""
-    code = "UnsupportedOperation"
-    message = f"not supported by the local endpoint: moto, which answers for this service, failed; see {log}"
+def _refused(request: Request, code: str, message: str, status: int) -> Response:
+    """An error in the form that the client reads: XML of a query service, otherwise JSON."""
     if "x-amz-target" in request.headers:
-        raise AwsError(code, message, 501)
+        raise AwsError(code, message, status)
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     body = f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>"
-    return Response(status=501, body=body.encode(), headers=(("Content-Type", "text/xml"),))
+    return Response(status=status, body=body.encode(), headers=(("Content-Type", "text/xml"),))
 
 
 def _free_port() -> int:

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from trainyard.errors import EndpointError
+from trainyard.errors import DiskFull, EndpointError, UserError
 from trainyard.local_aws.chunked import Chunked
 from trainyard.local_aws.messages import AwsError, Request, Response, Service
 
@@ -129,8 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, request: Request) -> Response:
         try:
             return self.server.service(request)
-        except AwsError as error:
-            return error_response(error)
+        except UserError as error:
+            return error_response(as_aws(error))
         except (ConnectionError, TimeoutError):
             raise
         except Exception:
@@ -217,6 +217,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: CloudWatch's logs are those of jobs."""
+
+
+def as_aws(error: UserError) -> AwsError:
+    """What a service did not word itself."""
+    if isinstance(error, AwsError):
+        return error
+    return AwsError("ServiceException", str(error), 507 if isinstance(error, DiskFull) else 400)
 
 
 def error_response(error: AwsError) -> Response:
