@@ -149,13 +149,22 @@ def test_expect_100_continue_is_granted_at_once(serve):
         b"Transfer-Encoding: gzip",
         b"Transfer-Encoding: chunked\r\nContent-Length: 5",
         b"Transfer-Encoding: chunked\r\n\r\nnonsense",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        b"Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc",
+        b"nonsense",
         b"X: " + b"x" * 70_000,
+        b"\r\n".join(b"X%d: " % number + b"x" * 30_000 for number in range(3)),
         b"\r\n".join(b"X%d: 1" % number for number in range(200)),
     ],
 )
 def test_a_malformed_request_is_refused_and_ends_the_connection(serve, head):
     answer = raw(serve, b"POST / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+
+
+def test_an_address_that_is_none_is_refused(serve, capsys):
+    assert raw(serve, b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from trainyard.errors import DiskFull, EndpointError, UserError
 from trainyard.local_aws.chunked import Chunked
@@ -22,6 +22,7 @@ from trainyard.local_aws.messages import AwsError, Request, Response, Service
 _IDLE = 75  # seconds for which a connection may be silent
 _DRAINED = 64 * 2**20  # bytes of a body nobody wanted that are read, so that its sender sees the answer
 _STEP = 1 << 18
+_HEAD = 1 << 16  # bytes of a request's line and headers
 _BODILESS = (204, 304)
 
 
@@ -109,12 +110,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         try:
+            target = self._target()
             stream, length = self._body()
         except AwsError as error:
             self.close_connection = True
             self._send(error_response(error))
             return
-        target = urlsplit(f"//x{self.path}") if self.path.startswith("/") else urlsplit(self.path)
         request = Request(
             method=self.command,
             path=target.path or "/",
@@ -138,14 +139,29 @@ class _Handler(BaseHTTPRequestHandler):
             reason = "the local endpoint has a bug; its log shows where"
             return error_response(AwsError("InternalFailure", reason, 500))
 
+    def _target(self) -> SplitResult:
+        """What is asked for. Raises AwsError for a head that makes no sense, or is longer than rclone takes."""
+        lines = [self.requestline, *(f"{name}: {value}" for name, value in self.headers.items())]
+        if sum(len(line) + 2 for line in lines) > _HEAD:
+            raise AwsError("RequestHeaderSectionTooLarge", f"the headers are longer than {_HEAD} bytes", 431)
+        if self.headers.defects:
+            raise AwsError("BadRequest", "a line of the headers is not NAME: VALUE")
+        try:
+            return urlsplit(f"//x{self.path}" if self.path.startswith("/") else self.path)
+        except ValueError as error:
+            raise AwsError("BadRequest", f"{self.path[:100]!r} is no address: {error}") from error
+
     def _body(self) -> tuple[io.BufferedReader, int]:
         """A stream of the body, and its length or -1. Raises AwsError where the headers make no sense."""
-        encoding, text = self.headers.get("Transfer-Encoding"), self.headers.get("Content-Length")
-        if encoding is not None:
-            if encoding.strip().lower() != "chunked" or text is not None:
-                raise AwsError("BadRequest", "a body is sent in chunks, or with its Content-Length")
+        encodings, lengths = (
+            list({value.strip().lower() for value in self.headers.get_all(name, ())})
+            for name in ("Transfer-Encoding", "Content-Length")
+        )
+        if len(encodings + lengths) > 1 or encodings not in ([], ["chunked"]):
+            raise AwsError("BadRequest", "a body is sent in chunks, or with its Content-Length")
+        if encodings:
             return io.BufferedReader(Chunked(cast(BinaryIO, self.rfile))), -1
-        text = (text or "0").strip()
+        text = (lengths or ["0"])[0]
         if not (text.isascii() and text.isdecimal() and len(text) < 16):
             raise AwsError("BadRequest", f"Content-Length is {text[:40]!r}, not a number of bytes")
         return io.BufferedReader(_Sized(cast(BinaryIO, self.rfile), int(text))), int(text)
