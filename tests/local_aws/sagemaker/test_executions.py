@@ -147,19 +147,6 @@ def test_a_token_starts_one_execution(sagemaker, create_pipeline):
     assert code == "ConflictException"
 
 
-def test_a_token_is_good_for_one_request(sagemaker, create_pipeline, ended):
-    create_pipeline(fail("Refuse"))
-    first, second = start(sagemaker), start(sagemaker)
-    assert ended(first)["PipelineExecutionStatus"] == ended(second)["PipelineExecutionStatus"] == "Failed"
-    given = {"ClientRequestToken": "r" * 40}
-    sagemaker.retry_pipeline_execution(PipelineExecutionArn=first, **given)
-    code, said = refused(sagemaker.retry_pipeline_execution, PipelineExecutionArn=second, **given)
-    assert (code, "was sent with another request" in said) == ("ConflictException", True)
-    code, _ = refused(sagemaker.start_pipeline_execution, PipelineName="Flow", **given)
-    assert code == "ConflictException"
-    assert ended(first)["PipelineExecutionStatus"] == "Failed"
-
-
 def test_many_clients_at_once_get_an_execution_each(sagemaker, create_pipeline, ended):
     create_pipeline(fail("Refuse"))
     with ThreadPoolExecutor(10) as pool:
