@@ -7,11 +7,9 @@ import pytest
 from trainyard.definition.document import parse
 from trainyard.definition.runnable import check_runnable
 from trainyard.errors import DefinitionError, Unsupported
-from trainyard.execution.attempts import Attempt
-from trainyard.execution.outcome import JobOutcome
-from trainyard.execution.request import Channel, Checkpoint, Ended, Metric, Output
+from trainyard.execution.request import Channel, Checkpoint, Metric, Output
 from trainyard.execution.steps import RULES
-from trainyard.execution.steps.training import describe, plan
+from trainyard.execution.steps.training import plan
 from trainyard.execution.targets import Target, Targets
 
 TARGETS = Targets({"image": Target("venv", "/v")}, {}, Path("/"))
@@ -111,24 +109,6 @@ def test_options_that_are_not_honoured_are_refused(training, definition, path, v
     place[path[-1]] = value
     with pytest.raises(Unsupported, match=f"S.*{path[-1]}"):
         check_runnable(parse(definition(step)), RULES)
-
-
-def test_describe_is_shaped_like_the_api(training) -> None:
-    arguments = arguments_of(training)
-    job = plan("S", arguments, "job-1", TARGETS)
-    metrics = [{"MetricName": "loss", "Value": 1.0, "Timestamp": 2.0}]
-    outcome = JobOutcome(
-        request=job,
-        ended=Ended(exit_codes=(0,)),
-        attempts=(Attempt(started=1.0, ended=3.4),),
-        ended_at=3.4,
-        metrics=metrics,
-    )
-    result = describe(arguments, outcome)
-    assert result["ModelArtifacts"] == {"S3ModelArtifacts": "s3://bucket/out/job-1/output/model.tar.gz"}
-    assert (result["TrainingJobStatus"], result["SecondaryStatus"]) == ("Completed", "Completed")
-    assert (result["TrainingTimeInSeconds"], result["FinalMetricDataList"]) == (2, metrics)
-    assert "FailureReason" not in result
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "..", "x" * 65])

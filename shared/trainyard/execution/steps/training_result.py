@@ -10,6 +10,11 @@ from trainyard.execution.request import ARN
 
 SPOT_SHARE = 0.3
 """What a spot second is taken to cost of an on-demand one; AWS names savings of up to 90 %, 70 % are usual."""
+_LAST_WORDS = {
+    "Completed": "Training job completed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
 
 
 def describe(arguments: Mapping[str, Any], outcome: JobOutcome) -> dict[str, Any]:
@@ -54,7 +59,7 @@ def _transitions(outcome: JobOutcome) -> list[dict[str, Any]]:
     if outcome.status != "Failed":
         seen.append(("Uploading", last, outcome.ended_at, "Uploading generated training model"))
     end = outcome.ended.stopped if outcome.ended.stopped else outcome.status
-    seen.append((end, outcome.ended_at, outcome.ended_at, outcome.failure or "Training job completed"))
+    seen.append((end, outcome.ended_at, outcome.ended_at, outcome.failure or _LAST_WORDS[end]))
     return [
         {"Status": status, "StartTime": start, "EndTime": end, "StatusMessage": message}
         for status, start, end, message in seen
