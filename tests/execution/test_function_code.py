@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
+import time
 import zipfile
 
 import pytest
@@ -67,3 +69,23 @@ def test_there_are_limits_to_what_it_unpacks_to(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(function_code, "MAX_MEMBERS", 1)
     with pytest.raises(DataError, match="2 members; possible: at most 1"):
         function_code.keep(tmp_path, "abc", zipped(("a", ""), ("b", "")))
+
+
+def aged(place) -> None:
+    """As if nothing had happened to it for two hours."""
+    os.utime(place, (time.time() - 7200,) * 2)
+
+
+def test_code_of_no_use_is_dropped_once_no_invocation_can_be_running_of_it(tmp_path) -> None:
+    for digest in ("used", "old", "left", "kept", "new"):
+        function_code.keep(tmp_path, digest, zipped(("main.py", digest)))
+    (tmp_path / ".unpacking-killed").mkdir()
+    for place in tmp_path.iterdir():
+        if place.name != "new":
+            aged(place)
+    function_code.leave(tmp_path, "left")
+    function_code.leave(tmp_path, "never there")
+    function_code.keep(tmp_path, "kept", zipped(("main.py", "kept")))
+    function_code.drop_others(tmp_path, {"used"})
+    assert {place.name for place in tmp_path.iterdir()} == {"used", "left", "kept", "new"}
+    assert (tmp_path / "used/task/main.py").read_text() == "used"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 import zipfile
 
 import pytest
@@ -77,6 +79,33 @@ def test_a_published_version_stays_as_it_was(store) -> None:
     functions.delete(store, Reference("f", "1"))
     with pytest.raises(NotFound, match="function:f:1"):
         functions.describe(store, Reference("f", "1"))
+
+
+def test_code_that_is_of_no_version_goes_an_hour_after_it_was_left(store) -> None:
+    def age() -> None:
+        for place in functions.home(store, "f").iterdir():
+            os.utime(place, (time.time() - 7200,) * 2)
+
+    def left() -> int:
+        return len(list(functions.home(store, "f").iterdir()))
+
+    functions.create(store, "f", SETTINGS, returning(1))
+    functions.publish(store, "f")
+    functions.update_code(store, "f", returning(2))
+    age()
+    functions.update_code(store, "f", returning(3))
+    assert left() == 3  # what an invocation of a moment ago may be running of stays
+    age()
+    functions.update_code(store, "f", returning(4))
+    assert left() == 3
+    assert [functions.invoke(store, name).result for name in ("f:1", "f")] == [1, 4]
+    age()
+    functions.delete(store, Reference("f", "1"))
+    functions.update_code(store, "f", returning(5))
+    assert left() == 3
+    age()
+    functions.update_code(store, "f", returning(5))
+    assert left() == 1
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from trainyard.errors import DataError
@@ -31,6 +32,7 @@ def keep(folder: Path, digest: str, content: bytes) -> Path:
     """
     place = folder / digest
     if place.is_dir():
+        leave(folder, digest)  # whoever drops what is of no use may not know yet that this is again
         return place / "task"
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,11 +51,18 @@ def keep(folder: Path, digest: str, content: bytes) -> Path:
     return place / "task"
 
 
+def leave(folder: Path, digest: str) -> None:
+    """Begin the time for which this code stays although it is of no use: invocations of it may be running."""
+    with suppress(FileNotFoundError):
+        os.utime(folder / digest)
+
+
 def drop_others(folder: Path, digests: Set[str]) -> None:
-    """Remove the code that is of none of these digests any more, once no invocation can be running of it."""
+    """Remove the code that is of none of these digests, once no invocation can be running of it."""
     for place in folder.iterdir():
-        if place.name not in digests and place.stat().st_mtime < time.time() - _UNUSED_SECONDS:
-            shutil.rmtree(place, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another thread was faster
+            if place.name not in digests and place.stat().st_mtime < time.time() - _UNUSED_SECONDS:
+                shutil.rmtree(place, ignore_errors=True)
 
 
 def zipped(folder: Path, digest: str) -> Path:

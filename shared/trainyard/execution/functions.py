@@ -88,7 +88,7 @@ def create(store: Store, name: str, settings: Mapping[str, Any], content: bytes)
 
 def update_code(store: Store, name: str, content: bytes) -> Document:
     """Raises NotFound, or DataError for a zip that cannot be used."""
-    store.resources.get(KIND, name)
+    function_code.leave(home(store, name), _digest(store.resources.get(KIND, name)))
     code = _kept(store, name, content)
     changed = store.resources.change(KIND, name, lambda document: {**document, **code, **_changed()})
     versions = (changed, *changed["Published"].values())
@@ -127,7 +127,7 @@ def publish(store: Store, name: str, description: str = "") -> Document:
 
 def delete(store: Store, reference: Reference) -> None:
     """The function, or one published version of it; its logs stay. Raises NotFound."""
-    describe(store, reference)
+    function_code.leave(home(store, reference.name), _digest(describe(store, reference)))
     if reference.qualifier == LATEST:
         store.resources.remove(KIND, reference.name)
         shutil.rmtree(home(store, reference.name), ignore_errors=True)
