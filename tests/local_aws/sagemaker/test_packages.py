@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import wait_until
+from trainyard.errors import DiskFull
 from trainyard.execution.s3 import parse_uri
 from trainyard.local_aws.sagemaker import packages
 
@@ -23,6 +25,11 @@ def refused(call, **request):
         call(**request)
     said = error.value.response["Error"]
     return said["Code"], said["Message"]
+
+
+@pytest.fixture(autouse=True)
+def looking(monkeypatch):
+    monkeypatch.setattr(packages, "_LOOK", 0.05)
 
 
 @pytest.fixture
@@ -186,3 +193,37 @@ def test_what_changed_while_no_endpoint_ran_is_announced_later(create, context, 
     context.background.start("announce", partial(packages.announce, context))
     wait_until(lambda: len(emitted) == 1)
     assert emitted[0][1]["ModelPackageArn"] == arn
+
+
+def test_what_cannot_be_told_on_a_full_disk_is_told_once_it_can(create, context, store, emitted, capfd):
+    store.resources.add("cursor", "model-package-changes", {"Last": 0})
+    full = [DiskFull("no space left for db") for _ in range(3)]
+
+    def emit(kind, detail):
+        if full:
+            raise full.pop()
+        emitted.append((kind, detail))
+
+    arns = [create(), create()]
+    quick = replace(context, emit=emit)
+    quick.background.start("announce", partial(packages.announce, quick))
+    wait_until(lambda: len(emitted) == 2)
+    assert [detail["ModelPackageArn"] for _, detail in emitted] == arns
+    said = capfd.readouterr().err
+    assert said == "SageMaker Model Package State Change: no space left for db\n"  # and not twice a second
+    wait_until(lambda: store.resources.get("cursor", "model-package-changes")["Last"] == 2)
+
+
+def test_a_start_on_a_full_disk_is_tried_again(create, context, store, emitted, monkeypatch):
+    real, full = store.resources.add, [DiskFull("no space left")]
+
+    def add(*given, **more):
+        if full:
+            raise full.pop()
+        return real(*given, **more)
+
+    monkeypatch.setattr(store.resources, "add", add)
+    context.background.start("announce", partial(packages.announce, context))
+    wait_until(lambda: store.resources.find("cursor", "model-package-changes") is not None)
+    arn = create()
+    wait_until(lambda: [detail["ModelPackageArn"] for _, detail in emitted] == [arn])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from trainyard.errors import AlreadyExists, NotFound, StoreError, Unsupported, UserError
+from trainyard.errors import NotFound, StoreError, Unsupported, UserError
 from trainyard.execution.steps.register_model import read_metrics
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError
@@ -27,6 +27,7 @@ _REPLACED = (
     "ModelLifeCycle",
     "ModelPackageRegistrationType",
 )
+_CURSOR = ("cursor", "model-package-changes")
 _LOOK = 0.5
 """Seconds between two looks at what changed in the registry."""
 
@@ -134,23 +135,28 @@ def announce(context: Context) -> None:
 
     What changed while no endpoint ran is told by the next one.
     """
-    resources, registry = context.store.resources, context.store.registry
-    place = ("cursor", "model-package-changes")
-    with suppress(AlreadyExists):
-        resources.add(
-            *place, {"Last": registry.last_change()}
-        )  # nothing of what was before the first endpoint
-    last = int(resources.get(*place)["Last"])
+    said = ""
     while not context.background.stop.requested:
         try:
-            for number, arn, members in registry.changes(last):
-                with suppress(NotFound):  # deleted since
-                    context.emit(STATE_CHANGE, _detail(registry.describe(arn), members))
-                last = number
-                resources.update(*place, Last=last)
+            _tell(context)
+            said = ""
         except UserError as error:  # a full disk, say: what is to be told waits until it can be
-            print(f"{STATE_CHANGE}: {error}", file=sys.stderr, flush=True)
+            if said != str(error):
+                said = str(error)
+                print(f"{STATE_CHANGE}: {error}", file=sys.stderr, flush=True)
         time.sleep(_LOOK)
+
+
+def _tell(context: Context) -> None:
+    resources, registry = context.store.resources, context.store.registry
+    cursor = resources.find(*_CURSOR)
+    if cursor is None:  # nothing of what was before the first endpoint
+        resources.add(*_CURSOR, {"Last": registry.last_change()})
+        return
+    for number, arn, members in registry.changes(int(cursor["Last"])):
+        with suppress(NotFound):  # deleted since
+            context.emit(STATE_CHANGE, _detail(registry.describe(arn), members))
+        resources.update(*_CURSOR, Last=number)
 
 
 def _arn(name_or_arn: str) -> str:
