@@ -7,13 +7,16 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 from io import BufferedWriter, TextIOWrapper
 from urllib.request import urlopen
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import free_port, wait_until
 from trainyard.cli import local_aws
+from trainyard.local_aws.record import Record, Running
 
 
 @pytest.fixture
@@ -85,6 +88,38 @@ def test_a_store_that_cannot_be_opened_keeps_nobody_from_ending_it(cli, up, home
 def test_a_log_without_room_stops_nothing():
     log = TextIOWrapper(BufferedWriter(local_aws._Log("/dev/full", "wb")), line_buffering=True)
     print("x" * 10_000, file=log, flush=True)
+
+
+@pytest.fixture
+def ghost(home):
+    """Be recorded as an endpoint: the answer takes a process and an address."""
+    with ExitStack() as stack:
+
+        def make(pid: int, url: str) -> ExitStack:
+            record = Record(home)
+            stack.enter_context(record.held())
+            (record.folder / "lock").write_text(str(pid))
+            record.write(Running(pid=pid, url=url, started=1.0))
+            return stack
+
+        yield make
+
+
+def test_down_of_one_that_ends_by_itself_is_no_error(cli, ghost):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    held = ghost(gone.pid, "http://127.0.0.1:1")
+    ending = threading.Timer(0.2, held.close)
+    ending.start()
+    assert cli("local", "down") == (0, "the local endpoint is down\n", "")
+    ending.join()
+
+
+def test_interrupting_where_nobody_answers_is_told_in_a_line(cli, ghost):
+    ghost(os.getpid(), f"http://127.0.0.1:{free_port()}")
+    refused = cli("local", "interrupt", "job")
+    assert (refused.code, refused.err.count("\n")) == (26, 1)
+    assert "the local endpoint does not answer" in refused.err
 
 
 def test_interrupting_a_job_that_does_not_run_is_refused(cli, up):

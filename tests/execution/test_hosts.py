@@ -184,6 +184,22 @@ def test_deleting_ends_the_containers_also_while_they_start(world):
     assert living(world.store) == 0
 
 
+def test_one_that_is_being_created_is_refused_and_not_waited_for(world):
+    world.model("slow", environment={"SLOW_START": "60"})
+    world.config("slow", {"slow": 1})
+    with ThreadPoolExecutor(1) as pool:
+        deploying = pool.submit(world.hosts.create("e", "slow"))
+        wait_until(lambda: living(world.store) > 0)
+        try:
+            began = time.monotonic()
+            with pytest.raises(ModelError, match="not found; it is Creating"):
+                ask(world.hosts)
+            assert time.monotonic() - began < 2
+            assert not deploying.done()
+        finally:
+            world.hosts.cancel("e")
+
+
 def test_a_process_that_comes_later_serves_what_is_recorded(world):
     world.deployed()
     world.hosts.close()

@@ -156,6 +156,15 @@ run(function, here / "home", here / "logs", b"")
     wait_until(gone, 10)
 
 
+def test_what_a_kill_left_behind_is_swept_away_and_what_runs_is_not(invoke, tmp_path) -> None:
+    for name in (".run-killed", ".run-young", "other"):
+        (tmp_path / "home" / name / "tmp").mkdir(parents=True)
+    for name in (".run-killed", "other"):
+        os.utime(tmp_path / "home" / name, (time.time() - 7200,) * 2)
+    assert invoke("def handler(e, c): return 1").result == 1
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {".run-young", "other"}
+
+
 def test_a_second_stop_ends_it(invoke) -> None:
     stop = StopSignal()
     for seconds in (0.2, 0.4):

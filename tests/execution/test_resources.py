@@ -4,6 +4,7 @@ import sqlite3
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from trainyard.errors import AlreadyExists, NotFound, StoreError
+from trainyard.errors import AlreadyExists, DiskFull, NotFound, StoreBusy, StoreError
 from trainyard.execution.resources import DIED, Resources, moved
 
 KINDS = st.sampled_from(["model", "training-job"])
@@ -131,6 +132,24 @@ def test_a_database_that_is_none_is_said_to_be(tmp_path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="no such table"):
         resources.all("model")
+
+
+def test_one_that_others_use_or_that_cannot_grow_is_said_to_be_so(resources, tmp_path, monkeypatch) -> None:
+    connect = sqlite3.connect
+
+    def small(database, *, timeout, **more):
+        made = connect(database, timeout=0, **more)
+        made.execute("PRAGMA max_page_count = 1")  # no more pages than there are
+        return made
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(DiskFull, match="set TRAINYARD_HOME to a larger disk"):
+        resources.add("model", "large", {"text": "x" * 100_000})
+    with closing(connect(tmp_path / "db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy, match="db is in use by others"):
+            resources.add("model", "a", {})
+    assert resources.all("model") == []
 
 
 class AsADictionary(RuleBasedStateMachine):

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import wait_until
+from trainyard.errors import UserError
 from trainyard.local_aws.event_bus import EventBus
 from trainyard.local_aws.moto_child import Moto
 from trainyard.local_aws.targets import deliverer
@@ -45,10 +48,7 @@ def bus(moto: Moto, serve, client) -> Iterator[tuple[EventBus, Clock, list[Any],
     events, others = serve(made), serve(moto)
     make = lambda service: client(service, events if service == "events" else others)  # noqa: E731
     yield made, clock, started, make
-    for rule in make("events").list_rules()["Rules"]:
-        targets = make("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
-        make("events").remove_targets(Rule=rule["Name"], Ids=[target["Id"] for target in targets])
-        make("events").delete_rule(Name=rule["Name"])
+    urlopen(Request(f"{others}/moto-api/reset", method="POST")).close()
 
 
 def test_an_approved_package_starts_a_pipeline_with_parameters_of_the_event(bus) -> None:
@@ -114,6 +114,54 @@ def test_events_of_users_reach_functions_queues_and_topics(bus) -> None:
     assert received["q"]["detail"] == {"a": 1} and json.loads(received["t"]["Message"])["source"] == "me"
 
 
+@pytest.mark.parametrize("detail", ["[1]", "3", "null", "", '"text"', "[" * 100_000])
+def test_a_detail_is_an_object_and_the_other_entries_go_their_way(bus, detail: str) -> None:
+    events = bus[3]("events")
+    entries = [{"Source": "me", "DetailType": "t", "Detail": each} for each in (detail, "{}")]
+    answer = events.put_events(Entries=entries)
+    assert answer["FailedEntryCount"] == 1
+    assert answer["Entries"][0]["ErrorCode"] == "MalformedDetail"
+    assert "EventId" in answer["Entries"][1]
+
+
+def test_rules_beyond_the_first_page_are_known(bus, moto: Moto) -> None:
+    _, _, started, make = bus
+    names = [f"rule-{number:03}" for number in range(101)]
+    for name in names:
+        pattern = json.dumps({"source": ["me" if name == names[-1] else "nobody"]})
+        moto.call_json("events", "AWSEvents.PutRule", {"Name": name, "EventPattern": pattern})
+    target = {"Rule": names[-1], "Targets": [{"Id": "1", "Arn": PIPELINE}]}
+    moto.call_json("events", "AWSEvents.PutTargets", target)
+    make("events").put_events(Entries=[{"Source": "me", "DetailType": "t", "Detail": "{}"}])
+    wait_until(lambda: len(started) == 1)
+
+
+def test_a_second_that_fails_is_not_the_end_of_schedules(
+    bus, monkeypatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, clock, started, make = bus
+    make("events").put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
+    make("events").put_targets(Rule="hourly", Targets=[{"Id": "1", "Arn": PIPELINE}])
+    made.tick()
+    clock.now += timedelta(hours=2)
+    moments = iter([ZeroDivisionError("no time"), UserError("no rules")])
+
+    def now() -> datetime:
+        for failure in moments:
+            raise failure
+        return clock()
+
+    monkeypatch.setattr(made, "_now", now)
+    real = made._stopped.wait
+    monkeypatch.setattr(made._stopped, "wait", lambda seconds: real(0.01))
+    thread = threading.Thread(target=made.run)
+    thread.start()
+    wait_until(lambda: len(started) == 1)
+    made.close()
+    thread.join()
+    assert capfd.readouterr().err == "events: no time\nevents: no rules\n"
+
+
 def test_rules_that_could_never_be_honoured_are_refused(bus) -> None:
     make = bus[3]
     with pytest.raises(ClientError, match="ScheduleExpression is not valid"):
@@ -122,6 +170,8 @@ def test_rules_that_could_never_be_honoured_are_refused(bus) -> None:
         make("events").put_rule(Name="bad", EventPattern='{"source": "me"}')
     with pytest.raises(ClientError, match="not JSON"):
         make("events").put_rule(Name="bad", EventPattern="{")
+    with pytest.raises(ClientError, match="not JSON"):
+        make("events").put_rule(Name="bad", EventPattern="[" * 4000)
     assert make("events").list_rules()["Rules"] == []
 
 

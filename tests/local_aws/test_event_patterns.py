@@ -68,7 +68,8 @@ def test_patterns_that_do_not_take_it(pattern) -> None:
 @pytest.mark.parametrize(
     "pattern",
     [[], {}, {"source": "x"}, {"source": []}, {"a": [{"cidr": "10.0.0.0/8"}]}, {"a": [["x"]]},
-     {"a": [{"numeric": [">"]}]}, {"a": [{"numeric": ["~", 3]}]}, {"a": [{}]}],
+     {"a": [{"numeric": [">"]}]}, {"a": [{"numeric": ["~", 3]}]}, {"a": [{}]},
+     {"a": [{"numeric": [["<"], 3]}]}, {"a": [{"numeric": [{}, 3]}]}, {"a": [{"numeric": [None, 3]}]}],
 )  # fmt: skip
 def test_what_cannot_be_matched_is_refused(pattern) -> None:
     with pytest.raises(AwsError, match="Event pattern is not valid") as caught:

@@ -3,7 +3,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request as Asked
+from urllib.request import urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -103,23 +107,68 @@ def test_what_is_not_there_and_what_is_not_possible(logs, store) -> None:
         logs.delete_log_group(logGroupName=GROUP)
 
 
-def test_groups_of_others_are_beside_ours_and_the_aws_cli_shows_both(
-    store, serve, client, tmp_path: Path
-) -> None:
-    moto = Moto(tmp_path / "db", tmp_path / "log")
-    moto.start()
-    try:
-        url = serve(LogsApi(Streams(store), moto))
-        record(store, "j", "said so\n")
-        client("logs", url).create_log_group(logGroupName="mine")
-        environment = {**os.environ, **client_environment(url)}
-        aws = ["aws", "--output", "json", "logs"]
-        shown = subprocess.run(
-            [*aws, "describe-log-groups"], env=environment, capture_output=True, check=True
-        )
-        assert [group["logGroupName"] for group in json.loads(shown.stdout)["logGroups"]] == [GROUP, "mine"]
-        command = [*aws, "filter-log-events", "--log-group-name", GROUP]
-        shown = subprocess.run(command, env=environment, capture_output=True, check=True)
-        assert json.loads(shown.stdout)["events"][0]["message"] == "said so"
-    finally:
-        moto.close()
+def test_what_the_model_does_not_allow_is_refused_in_the_services_words(url, client, store) -> None:
+    logs = client("logs", url, parameter_validation=False)
+    record(store, "j", "x\n")
+    asked = {"logGroupName": GROUP, "logStreamName": "j/algo-1-1000"}
+    for call, wrong in (
+        (logs.get_log_events, {**asked, "limit": 0}),
+        (logs.get_log_events, {**asked, "limit": 10_001}),
+        (logs.get_log_events, {**asked, "logStreamName": None}),
+        (logs.filter_log_events, {"logGroupName": GROUP, "startTime": -1}),
+        (logs.describe_log_streams, {"logGroupName": GROUP, "orderBy": "Size"}),
+        (logs.describe_log_streams, {"logGroupName": GROUP, "nextToken": "x"}),
+        (logs.describe_log_groups, {"limit": 51}),
+        (logs.describe_log_groups, {"logGroupNamePrefix": "no group"}),
+        (logs.describe_log_groups, {"nextToken": "x"}),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call(**wrong)
+        assert refused.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'{"limit": NaN}', b'{"limit": "x"}', b"[" * 100_000])
+def test_what_is_no_request_is_said_to_be_none(url, body) -> None:
+    headers = {"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}
+    with pytest.raises(HTTPError) as refused:
+        urlopen(Asked(url, data=body, headers=headers, method="POST"))
+    assert (refused.value.code, json.load(refused.value)["__type"]) == (400, "SerializationException")
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    folder = tmp_path_factory.mktemp("moto")
+    made = Moto(folder / "db", folder / "log")
+    made.start()
+    yield made
+    made.close()
+
+
+def test_groups_of_others_are_beside_ours_and_the_aws_cli_shows_both(store, serve, client, moto) -> None:
+    url = serve(LogsApi(Streams(store), moto))
+    record(store, "j", "said so\n")
+    client("logs", url).create_log_group(logGroupName="mine")
+    environment = {**os.environ, **client_environment(url)}
+    aws = ["aws", "--output", "json", "logs"]
+    shown = subprocess.run([*aws, "describe-log-groups"], env=environment, capture_output=True, check=True)
+    names = [group["logGroupName"] for group in json.loads(shown.stdout)["logGroups"]]
+    assert {GROUP, "mine"} <= set(names) and names == sorted(names)
+    command = [*aws, "filter-log-events", "--log-group-name", GROUP]
+    shown = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert json.loads(shown.stdout)["events"][0]["message"] == "said so"
+
+
+def test_groups_come_in_pages_whoever_made_them(store, serve, client, moto) -> None:
+    logs = client("logs", serve(LogsApi(Streams(store), moto)))
+    record(store, "j", "x\n")
+    theirs = [f"/aws/{letter}/{number:02}" for letter in "az" for number in range(30)]
+    for name in theirs:
+        logs.create_log_group(logGroupName=name)
+    pages = list(logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/aws/"))
+    assert [len(page["logGroups"]) for page in pages] == [50, 11]
+    names = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    assert names == sorted([*theirs, GROUP])
+    few = logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix="/aws/sage", PaginationConfig={"PageSize": 1}
+    )
+    assert [[group["logGroupName"] for group in page["logGroups"]] for page in few] == [[GROUP]]

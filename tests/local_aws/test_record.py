@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -38,3 +41,29 @@ def test_a_killed_process_leaves_nothing_that_counts(tmp_path):
     assert record.read() is None
     with record.held():
         assert record.read().url == ""
+
+
+def test_a_lock_that_was_just_taken_is_looked_at_until_its_holder_has_written(tmp_path):
+    record = Record(tmp_path)
+    record.folder.mkdir()
+    with (record.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def write() -> None:
+            time.sleep(0.1)
+            lock.write("77")
+            lock.flush()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert record.read() == Running(pid=77, url="", started=0.0)
+        writer.join()
+
+
+def test_a_holder_that_never_says_who_it_is_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    record = Record(tmp_path)
+    record.folder.mkdir()
+    with (record.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert record.read() is None

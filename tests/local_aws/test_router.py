@@ -71,3 +71,30 @@ def test_bodies_are_bounded_but_for_s3(monkeypatch, length):
 def test_web_pages_are_refused(header):
     with pytest.raises(AwsError, match="web pages"):
         Router({"s3": lambda asked: Response(status=200)})(request("GET", path="/b", **header))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "127.0.0.1:4599", "localhost:4599", "LocalHost", "[::1]:4599", "172.17.0.1:40001",
+        "bucket.localhost:4599", "my.own.bucket.s3.localhost", "endpoint", "my_host-1:80",
+        "host.docker.internal:4599", "sts.us-east-1.amazonaws.com", "bucket.s3.us-east-1.amazonaws.com", "",
+    ],
+)  # fmt: skip
+def test_names_of_this_machine_are_answered(host):
+    answered = Router({"s3": lambda asked: Response(status=200)})(request("GET", path="/b", host=host))
+    assert answered.status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com", "example.com:4599", "127.0.0.1.example.com", "localhost.example.com", "notlocalhost.com",
+        "amazonaws.com.example.com", "evil-amazonaws.com", "127.0.0.1:4599@example.com", "example.com:x",
+        "127.0.0.1, example.com", "example.com#.localhost",
+    ],
+)  # fmt: skip
+def test_a_name_that_may_be_anybodys_is_refused_even_if_it_leads_here(host):
+    with pytest.raises(AwsError, match=r"is no name of the local endpoint; use 127\.0\.0\.1") as refused:
+        Router({"s3": lambda asked: Response(status=200)})(request("GET", path="/b", host=host))
+    assert (refused.value.code, refused.value.status) == ("AccessDenied", 403)

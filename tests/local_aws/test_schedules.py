@@ -30,6 +30,10 @@ def test_when_a_schedule_is_due_next(expression: str, expected: str) -> None:
     assert f"{Schedule(expression).next(NOW):%Y-%m-%d %H:%M:%S}" == expected
 
 
+def test_the_longest_interval_is_a_moment_too() -> None:
+    assert Schedule("rate(99999 days)").next(NOW).year == 2300
+
+
 def test_a_schedule_that_is_over_is_never_due() -> None:
     assert Schedule("cron(0 12 * * ? 2020)").next(NOW) is None
     assert Schedule("cron(0 0 31 2 ? *)").next(NOW) is None
@@ -41,6 +45,8 @@ def test_a_schedule_that_is_over_is_never_due() -> None:
         "", "rate(0 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(5 seconds)", "cron(* * * * *)",
         "cron(60 * * * ? *)", "cron(* * * * * *)", "cron(* * ? * ? *)", "cron(0 0 L * ? *)", "cron(0/0 * * * ? *)",
         "cron(0 0 ? * MON#2 *)", "at(2026-01-01T00:00:00)", "cron(5-1 * * * ? *)",
+        "rate(999999 days)", f"rate({'9' * 5000} days)", f"cron({'1' * 5000} * * * ? *)",
+        f"cron(0/{'1' * 5000} * * * ? *)",
     ],
 )  # fmt: skip
 def test_what_is_no_schedule_is_refused_with_the_text(expression: str) -> None:
