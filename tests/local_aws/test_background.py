@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from trainyard.errors import DiskFull
+from trainyard.errors import NotFound
 from trainyard.local_aws.background import Background
 from trainyard.local_aws.messages import AwsError
 
@@ -87,6 +87,15 @@ def test_nothing_starts_once_it_closes(background) -> None:
     assert ran == []
 
 
+def test_an_expected_failure_is_one_line_in_the_log(background, capfd) -> None:
+    def lost() -> None:
+        raise NotFound("Function not found: f")
+
+    background.start("function f", lost)
+    background.close()
+    assert capfd.readouterr().err == "function f: Function not found: f\n"
+
+
 def test_a_bug_is_printed_and_the_rest_lives_on(background, capfd) -> None:
     background.start("bad", lambda: 1 / 0)
     done = threading.Event()
@@ -94,12 +103,3 @@ def test_a_bug_is_printed_and_the_rest_lives_on(background, capfd) -> None:
     assert done.wait(5)
     background.close()
     assert "ZeroDivisionError" in capfd.readouterr().err
-
-
-def test_what_users_can_cause_is_one_line_of_the_log(background, capfd) -> None:
-    def fail() -> None:
-        raise DiskFull("no space left")
-
-    background.start("job", fail)
-    background.close()
-    assert capfd.readouterr().err == "job: no space left\n"

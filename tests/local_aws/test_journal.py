@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from trainyard.errors import StoreError
 from trainyard.local_aws.journal import Journal, action
 from trainyard.local_aws.messages import Request
 
@@ -27,6 +28,16 @@ def request(body: bytes = b"", target: str = "", query: str = "") -> Request:
 )
 def test_the_operation_of_a_request(asked: Request, name: str) -> None:
     assert action(asked, asked.body()) == name
+
+
+def test_a_database_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "db")
+    for file in tmp_path.iterdir():
+        file.unlink()
+    (tmp_path / "db").write_text("this is no database, not at all, whatever its name may say about it")
+    for use in (lambda: journal.take(request(target="A.PutRule"), b""), lambda: list(journal.requests())):
+        with pytest.raises(StoreError, match="db cannot be used"):
+            use()
 
 
 def test_configuration_is_kept_in_order_and_messages_are_not(tmp_path: Path) -> None:

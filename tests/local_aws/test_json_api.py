@@ -12,7 +12,7 @@ from botocore.model import Shape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trainyard.errors import AlreadyExists, Conflict, NotFound, UsageError
+from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound, StoreBusy, UsageError
 from trainyard.execution.environments import Environments
 from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.machine import Machine
@@ -133,6 +133,13 @@ def test_errors_have_the_code_that_the_model_declares(context, error, operation,
     response, content = call(api, operation, members)
     assert (response.status, content["__type"]) == (400, code)
     assert str(error) in content.values()
+
+
+@pytest.mark.parametrize("error", [DiskFull("no space left"), StoreBusy("in use by others")])
+def test_what_the_request_is_not_to_blame_for_is_said_so(context, error):
+    api = JsonApi("sagemaker", {"DescribeModel": raising(error)}, context)
+    response, content = call(api, "DescribeModel", {"ModelName": "x"})
+    assert (response.status, content) == (503, {"__type": "ServiceUnavailable", "message": str(error)})
 
 
 def test_a_bug_is_an_internal_failure_and_in_the_log(context, capsys):

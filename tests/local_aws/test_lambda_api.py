@@ -10,6 +10,8 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
+from trainyard.errors import DiskFull
+from trainyard.execution import functions
 from trainyard.local_aws.background import Background
 from trainyard.local_aws.context import Context
 from trainyard.local_aws.lambda_api import LambdaApi
@@ -66,14 +68,34 @@ def test_invoke_gives_the_answer_and_the_tail_of_the_log(make, client_here, url)
 
 
 def test_the_zip_can_be_fetched_again(make, client_here) -> None:
+    make("x = 1", Publish=True)
+    client_here.update_function_code(FunctionName="f", ZipFile=zipped("x = 2"))
+    assert fetched(client_here.get_function(FunctionName="f")) == b"x = 2"
+    assert fetched(client_here.get_function(FunctionName="f", Qualifier="1")) == b"x = 1"
+
+
+def test_a_full_disk_is_the_services_trouble(client_here, monkeypatch) -> None:
+    def full(*given):
+        raise DiskFull("no space left")
+
+    monkeypatch.setattr(functions, "describe", full)
+    with pytest.raises(ClientError, match="no space left") as raised:
+        client_here.get_function(FunctionName="f")
+    assert code_of(raised) == ("ServiceException", 500)
+
+
+def fetched(found) -> bytes:
+    with urllib.request.urlopen(found["Code"]["Location"], timeout=10) as answer:
+        content = io.BytesIO(answer.read())
+    with zipfile.ZipFile(content) as archive:
+        return archive.read("main.py")
+
+
+def test_a_function_is_active_at_once(make, client_here) -> None:
     make("x = 1")
     found = client_here.get_function(FunctionName="f")
     assert found["Configuration"]["State"] == "Active"
     client_here.get_waiter("function_active_v2").wait(FunctionName="f")
-    with urllib.request.urlopen(found["Code"]["Location"], timeout=10) as answer:
-        content = io.BytesIO(answer.read())
-    with zipfile.ZipFile(content) as archive:
-        assert archive.read("main.py") == b"x = 1"
 
 
 def test_a_function_that_fails_is_an_answer(make, client_here) -> None:

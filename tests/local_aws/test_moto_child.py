@@ -57,6 +57,20 @@ def test_refusals_are_not_remembered_and_what_moto_lacks_is_said(
         )
 
 
+def test_a_start_that_fails_is_tried_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "log"
+    log.mkdir()
+    moto = Moto(tmp_path / "db", log)
+    moto.start()
+    try:
+        said: list[str] = []
+        wait_until(lambda: said.append(capfd.readouterr().err) or "cannot be started" in "".join(said))
+        log.rmdir()
+        assert moto.call_json("events", "AWSEvents.ListRules", {})["Rules"] == []
+    finally:
+        moto.close()
+
+
 def test_it_does_not_outlive_the_endpoint(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from trainyard.local_aws.moto_child import Moto\n"

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from botocore.exceptions import EndpointConnectionError
 
@@ -15,7 +16,7 @@ COMMAND = [sys.executable, "-m", "trainyard.local_aws.moto_main"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "shared"), "MOTO_ACCOUNT_ID": "0" * 12}
 
 
-def test_it_serves_and_leaves_ctrl_c_to_its_parent(client) -> None:
+def test_it_serves_and_leaves_ctrl_c_to_its_parent(client, tmp_path: Path) -> None:
     port = free_port()
     sts = client("sts", f"http://127.0.0.1:{port}")
 
@@ -26,13 +27,15 @@ def test_it_serves_and_leaves_ctrl_c_to_its_parent(client) -> None:
             return False
 
     command = [*COMMAND, str(port), str(os.getpid())]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=ENVIRONMENT) as process:
+    log = tmp_path / "log"
+    with log.open("wb") as file, subprocess.Popen(command, stderr=file, env=ENVIRONMENT) as process:
         try:
             wait_until(answers)
             process.send_signal(signal.SIGINT)
             assert answers() and process.poll() is None
         finally:
             process.kill()
+    assert "POST" not in log.read_text()  # or it would grow for ever
 
 
 def test_it_does_not_start_for_a_parent_that_has_gone() -> None:

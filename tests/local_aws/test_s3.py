@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import http.client
 import io
 import os
@@ -214,6 +215,23 @@ def test_rclone_is_started_again_when_it_dies(service, s3):
     wait_until(lambda: service._process is not first)
     s3.put_object(Bucket="bucket", Key="after", Body=b"x")
     assert keys(s3) == ["after"]
+
+
+def test_a_start_that_fails_is_tried_again(store, serve, client, monkeypatch, capfd):
+    real, failures = subprocess.Popen, [OSError(errno.EAGAIN, "no process is left")]
+
+    def spawn(*given, **more):
+        if failures:
+            raise failures.pop()
+        return real(*given, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", spawn)
+    service = S3(store.home / "s3")
+    try:
+        client("s3", serve(service)).create_bucket(Bucket="bucket")
+    finally:
+        service.close()
+    assert "the local S3 cannot be started: [Errno 11] no process is left" in capfd.readouterr().err
 
 
 def test_rclone_dies_with_its_process_even_when_that_is_killed(tmp_path):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local_aws.conftest import serving
-from trainyard.errors import EndpointError
+from trainyard.errors import DiskFull, EndpointError
 from trainyard.local_aws import server as servers
 from trainyard.local_aws.messages import AwsError, Request, Response
 from trainyard.local_aws.server import Server
@@ -119,11 +119,15 @@ def test_a_body_that_nobody_reads_does_not_become_the_next_request(connect):
 
 def test_errors_are_answers(connect, capsys):
     def service(request):
-        raise AwsError("Busy", "later", 503) if request.path == "/busy" else ZeroDivisionError("secret")
+        errors = {"/busy": AwsError("Busy", "later", 503), "/full": DiskFull("no space")}
+        raise errors.get(request.path, ZeroDivisionError("secret"))
 
     connection = connect(service)
     answer, body = ask(connection, path="/busy")
     assert (answer.status, json.loads(body)) == (503, {"__type": "Busy", "message": "later"})
+    answer, body = ask(connection, path="/full")
+    assert (answer.status, json.loads(body)) == (503, {"__type": "ServiceUnavailable", "message": "no space"})
+    assert capsys.readouterr().err == ""
     answer, body = ask(connection)
     assert (answer.status, json.loads(body)["__type"]) == (500, "InternalFailure")
     assert b"secret" not in body

@@ -54,7 +54,7 @@ class Background:
         try:
             work()
         except UserError as error:
-            print(f"{threading.current_thread().name}: {error}", file=sys.stderr)
+            print(f"{threading.current_thread().name}: {error}", file=sys.stderr, flush=True)
         except Exception:  # a bug of ours, which the endpoint's log shall show; the endpoint lives on
             traceback.print_exc()
         finally:

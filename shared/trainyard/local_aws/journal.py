@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -32,11 +32,14 @@ _CHANGES = re.compile(
 
 
 class Journal:
-    """In a table of its own in ``database``; only requests of configuration are taken, messages are not."""
+    """In a table of its own in ``database``; only requests of configuration are taken, messages are not.
+
+    Its methods raise DiskFull, StoreBusy or StoreError.
+    """
 
     def __init__(self, database: Path) -> None:
         self._database = database
-        with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+        with self._transaction() as connection:
             use_wal(connection)
             connection.execute(_SCHEMA)
 
@@ -47,23 +50,27 @@ class Journal:
             return
         kept = {key: request.headers[key] for key in _HEADERS if key in request.headers}
         row = (request.method, request.path, request.query, json.dumps(kept), body)
-        try:
-            with closing(sqlite3.connect(self._database, timeout=60)) as connection, connection:
-                connection.execute(
-                    "INSERT INTO moto_requests (method, path, query, headers, body) VALUES (?, ?, ?, ?, ?)",
-                    row,
-                )
-        except sqlite3.DatabaseError as error:
-            raise explained(self._database, error) from error
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO moto_requests (method, path, query, headers, body) VALUES (?, ?, ?, ?, ?)", row
+            )
 
     def requests(self) -> Iterator[Request]:
-        with closing(sqlite3.connect(self._database, timeout=60)) as connection:
+        with self._transaction() as connection:
             rows = connection.execute("SELECT * FROM moto_requests ORDER BY number").fetchall()
         for _, method, path, query, headers, body in rows:
             yield Request(
                 method=method, path=path, query=query, headers=json.loads(headers),
                 stream=BytesIO(body), length=len(body),
             )  # fmt: skip
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._database, timeout=60)) as connection, connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise explained(self._database, error) from error
 
 
 _HEADERS = ("authorization", "content-type", "host", "x-amz-target")

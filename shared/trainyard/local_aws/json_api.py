@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound, UserError
+from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound, StoreBusy, UserError
 from trainyard.local_aws import wire
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError, Request, Response
@@ -41,9 +41,7 @@ class JsonApi:
         name = request.headers.get("x-amz-target", "").rpartition(".")[2]
         model = service_model(self.service)
         try:
-            if (
-                not name
-            ):  # of the services that share SageMaker's name in signatures: feature store's, metrics'
+            if not name:  # feature store's and metrics' requests are signed with SageMaker's name, too
                 what = f"{request.method} {request.path}"
                 raise AwsError("UnsupportedOperation", f"{what} is not supported by the local endpoint")
             return self._answer(200, self._run(model, name, request.body()))
@@ -66,6 +64,8 @@ class JsonApi:
             answer = self.operations[name](self._context, given)
         except AwsError:
             raise
+        except StoreBusy as error:  # clients send it again by themselves
+            raise AwsError("ServiceUnavailable", str(error), 503) from error
         except UserError as error:
             raise AwsError(code_of(error, operation), str(error)) from error
         return wire.serialize(operation.output_shape, answer) if operation.output_shape else {}

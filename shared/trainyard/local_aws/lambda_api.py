@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
-from trainyard.errors import AlreadyExists, Conflict, NotFound, UserError
+from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound, StoreBusy, UserError
 from trainyard.execution import functions
 from trainyard.execution.invocation import Invocation
 from trainyard.execution.request import StopSignal
@@ -33,6 +33,8 @@ _CODES = {
     NotFound: "ResourceNotFoundException",
     AlreadyExists: "ResourceConflictException",
     Conflict: "ResourceConflictException",
+    DiskFull: "ServiceException",
+    StoreBusy: "ServiceException",
 }
 _PLACEHOLDER = re.compile(r"\\\{(\w+)(\\\+)?\\\}")
 
@@ -70,7 +72,7 @@ class LambdaApi:
         given = _given(operation, labels, request, wire.load(request.body()))
         answer = OPERATIONS[name](self._context.store, given)
         if name == "GetFunction" and not answer["Code"].get("ImageUri"):
-            arn = answer["Configuration"]["FunctionName"]
+            arn = answer["Configuration"]["FunctionArn"]
             location = f"{self._endpoint_url}/2015-03-31/functions/{arn}/code"
             answer = {**answer, "Code": {"RepositoryType": "S3", "Location": location}}
         content = wire.serialize(operation.output_shape, answer) if operation.output_shape else None

@@ -27,6 +27,7 @@ from trainyard.local_aws.messages import AwsError, Request, Response
 
 _START_SECONDS = 60.0
 _ANSWER_SECONDS = 60.0
+_PAUSE = 0.5  # seconds before it is started again
 _DROPPED = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "expect"}
 
 
@@ -118,16 +119,27 @@ class Moto:
     def _run(self) -> None:
         """Keep a process running; the thread stays, because the kernel ends the process with its parent thread."""
         while not self._closed.is_set():
-            with self._log.open("ab") as log:
-                self._port = _free_port()
-                self._process = self._spawn(log)
-                if self._closed.is_set():
-                    self._process.kill()
-                if self._wait_for_it():
-                    self._ready.set()
-                self._process.wait()
+            try:
+                self._live()
+            except (OSError, UserError) as error:  # a full disk, no process left: later there may be room
+                print(f"moto cannot be started: {error}", file=sys.stderr, flush=True)
             self._ready.clear()
-            self._closed.wait(0.5)
+            self._closed.wait(_PAUSE)
+
+    def _live(self) -> None:
+        """One process, from its start to its end."""
+        self._port = _free_port()
+        with self._log.open("ab") as log:
+            self._process = process = self._spawn(log)
+        try:
+            if self._closed.is_set():
+                process.kill()
+            if self._wait_for_it(process):
+                self._ready.set()
+            process.wait()
+        finally:
+            process.kill()
+            process.wait()
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "trainyard.local_aws.moto_main", str(self._port), str(os.getpid())]
@@ -139,10 +151,9 @@ class Moto:
         }
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
 
-    def _wait_for_it(self) -> bool:
-        """Whether it has come up and been told what was before."""
-        assert self._process is not None
-        while self._process.poll() is None:
+    def _wait_for_it(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether it has come up and been told what was before. Raises as the journal does."""
+        while process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 for request in self._journal.requests():
                     with contextlib.suppress(AwsError):

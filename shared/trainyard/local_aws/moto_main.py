@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ def main() -> None:
     if os.getppid() != parent:
         sys.exit("the local endpoint has gone")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or its log would grow with every request
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import run_simple
 

@@ -95,17 +95,21 @@ class S3:
         begin = [sys.executable, "-I", "-S", "-c", _BEGIN, str(os.getpid()), str(descriptor)]
         while not self._closed.is_set():
             ObjectStore(self._root).sweep()
-            self._process = subprocess.Popen(
-                [*begin, *self._command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[descriptor],
-                env={"HOME": "/nonexistent", "GOGC": "50"},  # nothing of the user's own rclone
-                start_new_session=True,
-            )
-            if self._closed.is_set():
-                self._process.terminate()
-            self._process.wait()
+            try:
+                self._process = subprocess.Popen(
+                    [*begin, *self._command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[descriptor],
+                    env={"HOME": "/nonexistent", "GOGC": "50"},  # nothing of the user's own rclone
+                    start_new_session=True,
+                )
+            except OSError as error:  # no process or memory is left for it now
+                print(f"the local S3 cannot be started: {error}", file=sys.stderr, flush=True)
+            else:
+                if self._closed.is_set():
+                    self._process.terminate()
+                self._process.wait()
             self._closed.wait(_PAUSE)
 
     def _forward(self, request: Request) -> Response:

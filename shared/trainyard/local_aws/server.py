@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
 
-from trainyard.errors import DiskFull, EndpointError, UserError
+from trainyard.errors import DiskFull, EndpointError, StoreBusy, UserError
 from trainyard.local_aws.chunked import Chunked
 from trainyard.local_aws.messages import AwsError, Request, Response, Service
 
@@ -239,6 +239,8 @@ def as_aws(error: UserError) -> AwsError:
     """What a service did not word itself."""
     if isinstance(error, AwsError):
         return error
+    if isinstance(error, StoreBusy):
+        return AwsError("ServiceUnavailable", str(error), 503)
     return AwsError("ServiceException", str(error), 507 if isinstance(error, DiskFull) else 400)
 
 
