@@ -4,9 +4,10 @@ import argparse
 
 import pytest
 
+from tests.conftest import wait_until
 from trainyard.cli.interruption import Interruption, check, interrupting, parse
 from trainyard.cli.local import result
-from trainyard.errors import UsageError
+from trainyard.errors import StoreBusy, UsageError
 from trainyard.execution import events
 from trainyard.execution.s3 import parse_uri
 
@@ -69,8 +70,24 @@ def test_only_steps_of_spot_training_can_be_interrupted(spot, make_executor, ena
         check([Interruption("Other" if enabled else "Fit", 1)], planned)
 
 
+def test_a_step_is_named_once() -> None:
+    with pytest.raises(UsageError, match=r"--interrupt Fit@...: given more than once"):
+        check([Interruption("Fit", 1), Interruption("Fit", 9)], [])
+
+
+def test_a_store_that_is_busy_is_told(store, monkeypatch) -> None:
+    def busy(*given):
+        raise StoreBusy("db is in use by others")
+
+    seen: list[events.Event] = []
+    watch = interrupting([Interruption("Fit", 0)], store, seen.append)
+    monkeypatch.setattr(store.state, "step", busy)
+    watch(events.StepStarted(step="Fit", kind="Training"))
+    wait_until(lambda: events.Note(step="Fit", text="not interrupted: db is in use by others") in seen)
+
+
 def test_step_and_seconds_are_read() -> None:
     assert parse("Train@2.5") == Interruption("Train", 2.5)
-    for text in ("Train", "@2", "Train@", "Train@x", "Train@-1", "Train@inf", "Train@nan"):
+    for text in ("Train", "@2", "Train@", "Train@x", "Train@-1", "Train@inf", "Train@nan", "Train@1e300"):
         with pytest.raises(argparse.ArgumentTypeError, match="write STEP@SECONDS"):
             parse(text)

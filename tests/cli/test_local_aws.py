@@ -115,6 +115,18 @@ def test_down_of_one_that_ends_by_itself_is_no_error(cli, ghost):
     ending.join()
 
 
+def test_down_waits_for_no_other_than_it_ends(cli, ghost, home):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    ghost(gone.pid, "http://127.0.0.1:1")
+    started = threading.Timer(
+        0.2, Record(home).write, [Running(pid=os.getpid(), url="http://127.0.0.1:2", started=2.0)]
+    )
+    started.start()
+    assert cli("local", "down").out == "the local endpoint is down\n"
+    started.join()
+
+
 def test_interrupting_where_nobody_answers_is_told_in_a_line(cli, ghost):
     ghost(os.getpid(), f"http://127.0.0.1:{free_port()}")
     refused = cli("local", "interrupt", "job")
@@ -123,8 +135,8 @@ def test_interrupting_where_nobody_answers_is_told_in_a_line(cli, ghost):
 
 
 def test_interrupting_a_job_that_does_not_run_is_refused(cli, up):
-    refused = cli("local", "interrupt", "none")
-    assert (refused.code, "no training-job 'none'" in refused.err) == (26, True)
+    refused = cli("local", "interrupt", "no such/job")
+    assert (refused.code, "no training-job 'no such/job'" in refused.err) == (26, True)
 
 
 ASKS = """

@@ -29,13 +29,16 @@ def parse(text: str) -> Interruption:
         found = Interruption(step, float(seconds))
     except ValueError:
         found = Interruption("", 0)
-    if not at or not found.step or not 0 <= found.seconds < float("inf"):
+    if not at or not found.step or not 0 <= found.seconds <= threading.TIMEOUT_MAX:
         raise argparse.ArgumentTypeError(f"{text!r}: write STEP@SECONDS, for example Train@5")
     return found
 
 
 def check(interruptions: Sequence[Interruption], planned: Sequence[Planned]) -> None:
-    """Raises UsageError for a step that keeps its instances."""
+    """Raises UsageError for a step that keeps its instances, or is named twice."""
+    names = [interruption.step for interruption in interruptions]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"--interrupt {twice[0]}@...: given more than once; a step is interrupted once")
     spot = [each.step.name for each in planned if each.job and each.job.spot]
     for interruption in interruptions:
         if interruption.step not in spot:
@@ -51,8 +54,8 @@ def interrupting(interruptions: Sequence[Interruption], store: Store, watch: Wat
     execution = ""
 
     def fire(step: str) -> None:
-        row = store.state.step(execution, step)
         try:
+            row = store.state.step(execution, step)
             store.recorder.interrupt(row["job"] if row and row["job"] else "")
             watch(Note(step=step, text="interrupted: its instance is taken away"))
         except UserError as error:

@@ -106,7 +106,7 @@ def _arguments(args: argparse.Namespace) -> list[str]:
 
 
 def _serve(record: Record, args: argparse.Namespace) -> int:
-    """Be the endpoint, until a signal; a second one ends jobs without their grace."""
+    """Be the endpoint, until a signal."""
     from trainyard.cli.progress import Plain
     from trainyard.local_aws import endpoint
 
@@ -161,18 +161,30 @@ def _down(args: argparse.Namespace) -> int:
         print("the local endpoint is not up")
         return 0
     with suppress(ProcessLookupError):  # it has ended by itself meanwhile
-        process = os.pidfd_open(running.pid)
-        try:
-            signal.pidfd_send_signal(process, signal.SIGTERM)
-            if not select.select([process], [], [], _ENDS)[0]:
-                signal.pidfd_send_signal(process, signal.SIGKILL)
-                raise EndpointError(
-                    f"the local endpoint did not end within {_ENDS:.0f} s, so it was killed; see its log {record.log}"
-                )
-        finally:
-            os.close(process)
+        os.kill(running.pid, signal.SIGTERM)
+        if not _ended(record, running.pid):
+            os.kill(running.pid, signal.SIGKILL)
+            raise EndpointError(
+                f"the local endpoint did not end within {_ENDS:.0f} s, so it was killed; see its log {record.log}"
+            )
     print("the local endpoint is down")
     return 0
+
+
+def _ended(record: Record, pid: int) -> bool:
+    """Whether the process ends in time; where processes cannot be waited for (macOS), whether it leaves the store."""
+    if hasattr(os, "pidfd_open"):
+        process = os.pidfd_open(pid)
+        try:
+            return bool(select.select([process], [], [], _ENDS)[0])
+        finally:
+            os.close(process)
+    deadline = time.monotonic() + _ENDS
+    while (found := record.read()) and found.pid == pid:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _status(args: argparse.Namespace) -> int:

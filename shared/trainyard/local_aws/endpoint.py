@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 from trainyard.errors import Conflict, NotFound
 from trainyard.execution import functions
@@ -143,7 +144,7 @@ class Ours:
             return _json({"pid": os.getpid(), "running": len(self._context.store.recorder.running())})
         found = _INTERRUPT.fullmatch(request.path)
         if found and request.method == "POST":
-            return _json(self._interrupt(found[1]))
+            return _json(self._interrupt(unquote(found[1])))
         raise AwsError("NotFound", f"no {request.method} {request.path} here", 404)
 
     def _interrupt(self, job: str) -> dict[str, str]:
