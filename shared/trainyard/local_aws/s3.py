@@ -21,6 +21,7 @@ from xml.sax.saxutils import escape
 
 from trainyard.errors import SetupError
 from trainyard.execution.s3 import ObjectStore
+from trainyard.local_aws import s3_differences
 from trainyard.local_aws.chunked import Chunked
 from trainyard.local_aws.messages import AwsError, Request, Response
 
@@ -115,6 +116,7 @@ class S3:
     def _forward(self, request: Request) -> Response:
         if any(byte < 0x20 or byte == 0x7F for byte in unquote_to_bytes(request.path)):
             raise AwsError("InvalidArgument", "keys with control characters cannot be stored")  # by rclone
+        s3_differences.check(request)
         content, headers, length = _payload(request)
         path = quote(request.path.encode("latin-1"), safe=_PRINTABLE)
         target = (
@@ -140,10 +142,14 @@ class S3:
             raise AwsError(
                 "InsufficientStorage", f"{where}; free some, or set TRAINYARD_HOME to a larger disk", 507
             )
-        body = b"" if request.method == "HEAD" else _content(connection, answer)
-        if request.method == "HEAD":
-            connection.close()
         status, kept = _head(answer)
+        if request.method != "HEAD" and status < 400:
+            return Response(status=status, headers=kept, body=_content(connection, answer))
+        code, body = s3_differences.with_message(b"".join(_content(connection, answer)))
+        if s3_differences.is_own_bucket(request, code):
+            return Response(status=200, headers=(("Location", request.path),))
+        if body:
+            kept = tuple(header for header in kept if header[0].lower() != "content-length")
         return Response(status=status, headers=kept, body=body)
 
     def _is_full(self, length: int) -> bool:
