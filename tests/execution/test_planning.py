@@ -28,3 +28,9 @@ def test_what_cannot_run_in_a_body_is_refused_before_anything_starts(
     body["Arguments"]["AppSpecification"]["ImageUri"] = "other:1"
     with pytest.raises(Unsupported, match="--map other:1=TARGET"):
         make_executor().start(definition(loop(body)), "p", {})
+
+
+def test_a_python_function_needs_the_local_endpoint(make_executor, definition, training) -> None:
+    step = training("Points", "s3://b/c/", inputs={"sagemaker_remote_function_bootstrap": "s3://b/boot/"})
+    with pytest.raises(Unsupported, match=r"'Points' is a Python function .* trainyard local up"):
+        make_executor().start(definition(step), "p", {})

@@ -27,18 +27,21 @@ class Afternoon:
             "TRAINYARD_HOME": str(home),
         }
         self.home = home
-        self._map = f"{IMAGE}=venv:{venv}"
+        self.map = f"{IMAGE}=venv:{venv}"
 
     def trainyard(self, *arguments: str) -> str:
+        return self.command("local", *arguments)
+
+    def command(self, *arguments: str, code: int = 0) -> str:
         ended = subprocess.run(
-            [str(ROOT / "trainyard"), "local", *arguments],
+            [str(ROOT / "trainyard"), *arguments],
             env=self._environment, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr
+        assert ended.returncode == code, ended.stderr
         return ended.stdout
 
     def up(self) -> None:
-        self.trainyard("up", "--port", "0", "--map", self._map)
+        self.trainyard("up", "--port", "0", "--map", self.map)
 
     def status(self) -> dict[str, object]:
         status: dict[str, object] = json.loads(self.trainyard("status", "--json"))
@@ -99,6 +102,18 @@ def test_jobs_of_the_sdk_are_waited_for_with_their_logs(afternoon: Afternoon) ->
 
 def test_twelve_trials_four_at_a_time(afternoon: Afternoon) -> None:
     assert "12 trials" in afternoon.script("tune.py", IMAGE)
+
+
+def test_functions_of_the_sdk_are_steps_where_python_is_the_same(
+    afternoon: Afternoon, tmp_path: Path
+) -> None:
+    exported = tmp_path / "functions.json"
+    assert "3.0" in afternoon.script("functions.py", IMAGE, str(exported))
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    exported.write_text(exported.read_text().replace(f'"{here}"', '"3.7"'))
+    printed = afternoon.command("run", "--definition", str(exported), "--map", afternoon.map, code=30)
+    reason = f"Python version found in the container is '{here}' which does not match python version '3.7'"
+    assert reason in printed
 
 
 def test_two_variants_outlive_a_kill_of_the_endpoint_and_share_the_traffic_as_told(
