@@ -1,96 +1,120 @@
 from __future__ import annotations
 
+import http.client
 import socket
-import socketserver
-import stat
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
 
-from trainyard.errors import DockerError
+from tests.conftest import wait_until
+from tests.local_aws.conftest import serving
 from trainyard.execution.launchers.forwarding import reachable
 from trainyard.images.engine import Engine
+from trainyard.local_aws.messages import Request, Response
+from trainyard.local_aws.router import Router
 
-LONG = 3 << 20
+ASK = """
+import os, socket, urllib.request
+url = os.environ["AWS_ENDPOINT_URL"] + "/bucket/" + socket.gethostname()
+request = urllib.request.Request(url, os.urandom(1000000), method="PUT")
+print(urllib.request.urlopen(request, timeout=20).read().decode(), url)
+"""
 
 
-class Endpoint(socketserver.ThreadingTCPServer):
-    """Answers with what it was told, once that has ended."""
+class Gateways:
+    """Stands for an engine that tells a network's gateways."""
 
-    daemon_threads = True
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+        self.asked: list[tuple[str, ...]] = []
 
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self.wfile.write(self.rfile.read())
+    def run(self, *arguments: str) -> str:
+        self.asked.append(arguments)
+        return "\n".join(self.addresses)
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), self.Handler)
+
+def forwarded(gateways: Gateways, url: str):
+    environment = {"AWS_ENDPOINT_URL": url, "MINE": "1"} if url else {"MINE": "1"}
+    return reachable(cast(Engine, gateways), "job", environment)
+
+
+def length(request: Request) -> Response:
+    return Response(status=200, body=f"{request.path} {len(request.body())}".encode())
 
 
 @pytest.fixture
-def environment() -> Iterator[dict[str, str]]:
-    with Endpoint() as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever, args=(0.01,))
-        thread.start()
-        yield {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{endpoint.server_address[1]}", "A": "1"}
-        endpoint.shutdown()
-        thread.join()
+def endpoint() -> Iterator[str]:
+    """A local endpoint's address, where S3 answers with path and length."""
+    with serving(Router({"s3": length})) as url:
+        yield url
 
 
-@pytest.fixture
-def engine(tmp_path: Path):
-    """A docker that knows one network, of these gateways."""
-
-    def make(*gateways: str) -> Engine:
-        program = tmp_path / "docker"
-        known = "\n".join(f"echo {gateway}" for gateway in gateways)
-        program.write_text(
-            f'#!/bin/sh\ntest "$5" = net || {{ echo "no such network" >&2; exit 1; }}\n{known}\n'
-        )
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        return Engine(program=str(program))
-
-    return make
+def put(address: str, path: str, size: int) -> str:
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.request("PUT", path, bytes(size))
+    return connection.getresponse().read().decode()
 
 
-def said_back(url: str, content: bytes) -> bytes:
-    address = urlsplit(url)
-    with socket.create_connection((str(address.hostname), address.port or 0), timeout=10) as connection:
-        sender = threading.Thread(
-            target=lambda: (connection.sendall(content), connection.shutdown(socket.SHUT_WR))
-        )
-        sender.start()
-        answer = b"".join(iter(lambda: connection.recv(1 << 18), b""))
-        sender.join()
-    return answer
-
-
-def test_a_port_of_the_gateway_leads_to_the_endpoint_as_long_as_it_is_needed(engine, environment) -> None:
-    with reachable(engine("::1", "127.0.0.2"), "net", environment) as reached:
-        url = reached["AWS_ENDPOINT_URL"]
-        assert url.startswith("http://127.0.0.2:") and reached["A"] == "1"
-        content = bytes(range(256)) * (LONG // 256)
-        assert said_back(url, content) == content
-        with socket.create_connection(("127.0.0.2", urlsplit(url).port or 0)):  # one that says nothing
-            assert said_back(url, b"x") == b"x"
+def test_a_port_of_the_gateway_alone_leads_to_the_endpoint_until_the_end(endpoint: str) -> None:
+    with forwarded(Gateways("fd00::1", "127.0.0.2"), endpoint) as environment:
+        url = urlsplit(environment.pop("AWS_ENDPOINT_URL"))
+        assert environment == {"MINE": "1"} and url.hostname == "127.0.0.2"
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda n: put(url.netloc, f"/b/{n}", n * 100_000), range(40)))
+        assert answers == [f"/b/{n} {n * 100_000}" for n in range(40)]
+        for elsewhere in ("127.0.0.1", "127.0.0.3"):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((elsewhere, url.port or 0))
     with pytest.raises(ConnectionRefusedError):
-        said_back(url, b"x")
+        put(url.netloc, "/b/late", 1)
 
 
-@pytest.mark.parametrize("gateways", [(), ("::1",), ("192.0.2.1",)])
-def test_where_no_gateway_is_this_machine_the_address_stays(engine, environment, gateways) -> None:
-    with reachable(engine(*gateways), "net", environment) as reached:
-        assert reached == environment
+@pytest.mark.parametrize("address", ["192.0.2.1", "fd00::1", ""])
+def test_where_the_gateway_is_another_machine_the_address_stays(address: str, endpoint: str) -> None:
+    with forwarded(Gateways(address), endpoint) as environment:
+        assert environment == {"AWS_ENDPOINT_URL": endpoint, "MINE": "1"}
 
 
-def test_without_an_endpoint_nobody_is_asked(environment) -> None:
-    with reachable(Engine(program="/nowhere"), "net", {"A": "1"}) as reached:
-        assert reached == {"A": "1"}
+def test_without_an_endpoint_no_engine_is_asked() -> None:
+    gateways = Gateways("127.0.0.2")
+    with forwarded(gateways, "") as environment:
+        assert environment == {"MINE": "1"} and gateways.asked == []
 
 
-def test_a_network_that_is_not_there_is_said_so(engine, environment) -> None:
-    with pytest.raises(DockerError, match="no such network"), reachable(engine(), "other", environment):
-        pass
+def test_either_side_that_goes_away_is_gone_for_the_other() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with forwarded(Gateways("127.0.0.2"), f"http://127.0.0.1:{port}") as environment:
+            address = ("127.0.0.2", urlsplit(environment["AWS_ENDPOINT_URL"]).port or 0)
+            client = socket.create_connection(address, timeout=10)
+            accepted, _ = server.accept()
+            client.close()
+            assert accepted.recv(1) == b""
+            accepted.close()
+            client = socket.create_connection(address, timeout=10)
+            server.accept()[0].close()
+            assert client.recv(1) == b""
+            client.close()
+            server.close()
+            with socket.create_connection(address, timeout=10) as refused:
+                assert refused.recv(1) == b""
+    wait_until(lambda: not [each for each in threading.enumerate() if "process_request" in each.name])
+
+
+def test_all_hosts_of_a_job_in_containers_reach_it(
+    launch_in_docker, endpoint: str, left_behind, store
+) -> None:
+    ended, logs, _ = launch_in_docker(ASK, host_count=2, endpoint_url=endpoint)
+    assert ended.exit_codes == (0, 0), logs
+    for host, log in zip(("algo-1", "algo-2"), logs, strict=True):
+        answer, size, url = log.split()
+        assert (answer, size) == (f"/bucket/{host}", "1000000") and urlsplit(url).port != urlsplit(
+            endpoint
+        ).port
+        with pytest.raises(OSError):
+            put(urlsplit(url).netloc, "/b/late", 1)
+    assert left_behind(store.home) == []
