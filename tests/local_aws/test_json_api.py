@@ -135,11 +135,19 @@ def test_errors_have_the_code_that_the_model_declares(context, error, operation,
     assert str(error) in content.values()
 
 
-@pytest.mark.parametrize("error", [DiskFull("no space left"), StoreBusy("in use by others")])
-def test_what_the_request_is_not_to_blame_for_is_said_so(context, error):
-    api = JsonApi("sagemaker", {"DescribeModel": raising(error)}, context)
-    response, content = call(api, "DescribeModel", {"ModelName": "x"})
-    assert (response.status, content) == (503, {"__type": "ServiceUnavailable", "message": str(error)})
+@pytest.mark.parametrize(
+    ("error", "operation", "status", "code"),
+    [
+        (DiskFull("no space left"), "DescribeModel", 507, "ServiceException"),
+        (DiskFull("no space left"), "CreateModel", 400, "ResourceLimitExceeded"),
+        (StoreBusy("in use by others"), "CreateModel", 503, "ServiceUnavailable"),
+    ],
+)
+def test_what_the_request_is_not_to_blame_for_is_said_so(context, error, operation, status, code):
+    api = JsonApi("sagemaker", {operation: raising(error)}, context)
+    response, content = call(api, operation, {"ModelName": "x"})
+    assert (response.status, content["__type"]) == (status, code)
+    assert str(error) in content.values()
 
 
 def test_a_bug_is_an_internal_failure_and_in_the_log(context, capsys):

@@ -126,7 +126,7 @@ def test_errors_are_answers(connect, capsys):
     answer, body = ask(connection, path="/busy")
     assert (answer.status, json.loads(body)) == (503, {"__type": "Busy", "message": "later"})
     answer, body = ask(connection, path="/full")
-    assert (answer.status, json.loads(body)) == (503, {"__type": "ServiceUnavailable", "message": "no space"})
+    assert (answer.status, json.loads(body)) == (507, {"__type": "ServiceException", "message": "no space"})
     assert capsys.readouterr().err == ""
     answer, body = ask(connection)
     assert (answer.status, json.loads(body)["__type"]) == (500, "InternalFailure")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from trainyard.errors import AlreadyExists, Conflict, DiskFull, NotFound, StoreBusy, UserError
 from trainyard.local_aws import wire
 from trainyard.local_aws.context import Context, Handler
-from trainyard.local_aws.messages import AwsError, Request, Response
+from trainyard.local_aws.messages import AwsError, Request, Response, as_aws
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, ServiceModel
@@ -62,12 +62,8 @@ class JsonApi:
         given = wire.parse(operation.input_shape, members) if operation.input_shape else {}
         try:
             answer = self.operations[name](self._context, given)
-        except AwsError:
-            raise
-        except StoreBusy as error:  # clients send it again by themselves
-            raise AwsError("ServiceUnavailable", str(error), 503) from error
         except UserError as error:
-            raise AwsError(code_of(error, operation), str(error)) from error
+            raise worded(error, operation) from error
         return wire.serialize(operation.output_shape, answer) if operation.output_shape else {}
 
     def _error(self, model: ServiceModel, error: AwsError) -> Response:
@@ -97,10 +93,14 @@ def declared(operation: OperationModel) -> set[str]:
     return {shape.name for shape in operation.error_shapes}
 
 
-def code_of(error: UserError, operation: OperationModel) -> str:
+def worded(error: UserError, operation: OperationModel) -> AwsError:
     """What an operation calls an error of ours."""
-    codes = _CODES.get(type(error), ())
-    return next((code for code in codes if code in declared(operation)), "ValidationException")
+    codes = declared(operation)
+    if code := next((code for code in _CODES.get(type(error), ()) if code in codes), ""):
+        return AwsError(code, str(error))
+    if isinstance(error, AwsError | DiskFull | StoreBusy):  # nothing is wrong with the request
+        return as_aws(error)
+    return AwsError("ValidationException", str(error))
 
 
 def _message_member(model: ServiceModel, code: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from trainyard.errors import UserError
+from trainyard.errors import DiskFull, StoreBusy, UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +47,12 @@ class AwsError(UserError):
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+def as_aws(error: UserError) -> AwsError:
+    """An error of ours that no service has worded; of a busy store clients' own retries make another attempt."""
+    if isinstance(error, AwsError):
+        return error
+    if isinstance(error, StoreBusy):
+        return AwsError("ServiceUnavailable", str(error), 503)
+    return AwsError("ServiceException", str(error), 507 if isinstance(error, DiskFull) else 400)

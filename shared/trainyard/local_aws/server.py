@@ -15,9 +15,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
 
-from trainyard.errors import DiskFull, EndpointError, StoreBusy, UserError
+from trainyard.errors import EndpointError, UserError
 from trainyard.local_aws.chunked import Chunked
-from trainyard.local_aws.messages import AwsError, Request, Response, Service
+from trainyard.local_aws.messages import AwsError, Request, Response, Service, as_aws
 
 _IDLE = 75  # seconds for which a connection may be silent
 _DRAINED = 64 * 2**20  # bytes of a body nobody wanted that are read, so that its sender sees the answer
@@ -233,15 +233,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: CloudWatch's logs are those of jobs."""
-
-
-def as_aws(error: UserError) -> AwsError:
-    """What a service did not word itself."""
-    if isinstance(error, AwsError):
-        return error
-    if isinstance(error, StoreBusy):
-        return AwsError("ServiceUnavailable", str(error), 503)
-    return AwsError("ServiceException", str(error), 507 if isinstance(error, DiskFull) else 400)
 
 
 def error_response(error: AwsError) -> Response:
