@@ -161,6 +161,13 @@ def test_what_is_not_there_and_what_is_there_already(api, train, process, namesp
     assert error_of(api.describe_transform_job, TransformJobName="x")[1].startswith(
         "Could not find requested job"
     )
+    transform = {
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/i"}}},
+        "TransformOutput": {"S3OutputPath": "s3://b/o"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    message = error_of(api.create_transform_job, TransformJobName="x", ModelName="none", **transform)[1]
+    assert message.startswith("Could not find model ")
     for call in (
         api.describe_hyper_parameter_tuning_job,
         api.list_training_jobs_for_hyper_parameter_tuning_job,

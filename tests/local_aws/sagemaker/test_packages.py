@@ -75,8 +75,12 @@ def test_what_cannot_be_registered_is_refused(sagemaker, create):
     assert "unversioned model packages are not supported" in refused(call, ModelPackageName="m")[1]
     assert "Cannot determine which one" in refused(call, ModelPackageName="m", ModelPackageGroupName="g")[1]
     assert refused(call)[0] == "ValidationException"
-    for name in (f"{ARN}g/1", "g/1", "g"):
-        assert refused(sagemaker.describe_model_package, ModelPackageName=name)[0] == "ValidationException"
+    missing = f"ModelPackage {ARN}g/1 does not exist"
+    for call in (sagemaker.describe_model_package, sagemaker.delete_model_package):
+        assert refused(call, ModelPackageName="g")[0] == "ValidationException"
+        for name in (f"{ARN}g/1", "g/1"):
+            code, said = refused(call, ModelPackageName=name)
+            assert (code, missing in said) == ("ValidationException", True)
     create()
     assert (
         "has no version 7; there are: 1"

@@ -14,7 +14,7 @@ from trainyard.execution.recording import Recording
 from trainyard.execution.request import ARN, Channel
 from trainyard.execution.resources import Document
 from trainyard.execution.run import Run, StepEnd
-from trainyard.execution.serving import containers_of, data_uri
+from trainyard.execution.serving import containers_of, data_uri, find_model
 from trainyard.execution.steps.job_step import from_cache
 from trainyard.execution.steps.transform_request import read_request
 from trainyard.execution.transform.engine import TransformOutcome, transform
@@ -89,7 +89,7 @@ def check(
     """The job and its model. Raises UserError where it cannot run here, before anything has happened."""
     check_arguments(step, arguments, RULES)
     request = read_request(step, arguments, job)
-    return request, machine.store.resources.get("model", request.model)
+    return request, find_model(machine.store, request.model)
 
 
 def describe(arguments: Mapping[str, Any], name: str, outcome: TransformOutcome) -> Document:

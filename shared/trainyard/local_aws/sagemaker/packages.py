@@ -63,14 +63,22 @@ def create(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return context.store.registry.describe(_arn(request["ModelPackageName"]))
+    return _find(context, _arn(request["ModelPackageName"]))
+
+
+def _find(context: Context, arn: str) -> dict[str, Any]:
+    """A package, with AWS's wording where there is none: NotFound."""
+    try:
+        return context.store.registry.describe(arn)
+    except NotFound as error:
+        raise NotFound(f"ModelPackage {arn} does not exist: {error}") from error
 
 
 def describe_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found, errors = {}, {}
     for arn in request["ModelPackageArnList"]:
         try:
-            found[arn] = context.store.registry.describe(arn)
+            found[arn] = _find(context, arn)
         except NotFound as error:
             errors[arn] = {"ErrorCode": "ValidationException", "ErrorResponse": str(error)}
     return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}
@@ -107,7 +115,7 @@ def update(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn = request["ModelPackageArn"]
     registry = context.store.registry
     group, version = parse_arn(arn)
-    decided = registry.describe(arn)["ModelApprovalStatus"]
+    decided = _find(context, arn)["ModelApprovalStatus"]
     members = [name for name in _REPLACED if name in request]
     if "CustomerMetadataProperties" in request or "CustomerMetadataPropertiesToRemove" in request:
         members.append("CustomerMetadataProperties")
@@ -125,6 +133,7 @@ def update(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 def delete(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn = _arn(request["ModelPackageName"])
+    _find(context, arn)
     context.store.registry.delete(arn)
     tags.forget(context.store, arn)
     return {}
