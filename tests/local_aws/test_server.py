@@ -166,6 +166,11 @@ def test_a_malformed_request_is_refused_and_ends_the_connection(serve, head):
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
 
 
+def test_a_form_is_a_request_as_any_other(serve):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=abc\r\n"
+    assert raw(serve, head + b"Connection: close\r\nContent-Length: 2\r\n\r\nab").startswith(b"HTTP/1.1 200 ")
+
+
 def test_an_address_that_is_none_is_refused(serve, capsys):
     assert raw(serve, b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert capsys.readouterr().err == ""
