@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import shlex
 import signal
@@ -22,7 +23,10 @@ from trainyard.local_aws.record import Record, Running
 @pytest.fixture
 def up(cli):
     """The endpoint of this test's store, up on a free port; it ends with the test."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, files[1]))
     started = cli("local", "up", "--port", "0")
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
     assert started.code == 0, started.err
     yield json.loads(cli("local", "status", "--json").out)
     assert cli("local", "down").code == 0
@@ -31,6 +35,7 @@ def up(cli):
 def test_up_status_env_and_down(cli, up, home):
     assert up["up"]
     assert json.load(urlopen(f"{up['url']}/_trainyard/health"))["pid"] == up["pid"]
+    assert resource.prlimit(up["pid"], resource.RLIMIT_NOFILE)[0] > 512  # connections are files, too
     again = cli("local", "up", "--port", "0")
     assert (again.code, up["url"] in again.out, "already" in again.out) == (0, True, True)
     assert "--map and --with are read when it starts" not in again.out

@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import os
+import resource
 import select
 import shlex
 import signal
@@ -27,6 +28,7 @@ from trainyard.local_aws.record import Record, Running
 
 PORT = 4599
 _STARTS = 60.0  # seconds until it must answer
+_FILES = 1 << 16  # open at once, of which a connection takes up to five
 _ENDS = 90.0  # seconds until it must have stopped its jobs and itself
 # The SDK asks STS for the account to name a bucket, at an address that cannot be changed: so the bucket is given.
 _SDK_FILE = "sagemaker.yaml"
@@ -113,6 +115,7 @@ def _serve(record: Record, args: argparse.Namespace) -> int:
     sys.stdout = sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(_Log(2, "wb", closefd=False)), line_buffering=True, errors="backslashreplace"
     )
+    _allow_files()
     here = local.Local(Plain(sys.stderr).take, args.map, getattr(args, "with"))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -124,6 +127,14 @@ def _serve(record: Record, args: argparse.Namespace) -> int:
 
     endpoint.run(here.store, here.machine, args.port, stop, ready)
     return 0
+
+
+def _allow_files() -> None:
+    """As many as the machine lets us have: the 1024 that are usual are those of some 250 connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _start(record: Record, arguments: Sequence[str]) -> Running:
