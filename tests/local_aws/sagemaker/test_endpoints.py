@@ -15,7 +15,7 @@ from trainyard.execution.fleet import Asked
 from trainyard.local_aws.background import Background
 from trainyard.local_aws.context import Context
 from trainyard.local_aws.json_api import JsonApi
-from trainyard.local_aws.sagemaker import tags
+from trainyard.local_aws.sagemaker import models, tags
 from trainyard.local_aws.sagemaker.endpoints import OPERATIONS
 
 TAGS = [{"Key": "team", "Value": "forecast"}]
@@ -50,7 +50,10 @@ def sagemaker(world, serve, client, told):
         background=background,
         emit=lambda kind, detail: told.append((kind, detail["EndpointStatus"])),
     )
-    yield client("sagemaker", serve(JsonApi("sagemaker", {**OPERATIONS, **tags.OPERATIONS}, context)))
+    yield client(
+        "sagemaker",
+        serve(JsonApi("sagemaker", {**OPERATIONS, **models.OPERATIONS, **tags.OPERATIONS}, context)),
+    )
     background.close()
 
 
@@ -128,6 +131,31 @@ def test_failures_are_described(world, sagemaker):
     assert "exit code 1: no licence" in described["FailureReason"]
     code, message = refusal(sagemaker.update_endpoint, EndpointName="e", EndpointConfigName="broken")
     assert (code, "it is Failed" in message) == ("ValidationException", True)
+
+
+def test_what_is_in_progress_cannot_be_changed_but_its_model_and_config_can_go(world, sagemaker):
+    world.model("slow", environment={"SLOW_START": "60"})
+    config(sagemaker, "slow", "slow")
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="slow")
+    arn = sagemaker.describe_endpoint(EndpointName="e")["EndpointArn"]
+    in_progress = ("ValidationException", f'Cannot update in-progress endpoint "{arn}".')
+    for call, arguments in (
+        (sagemaker.delete_endpoint, {}),
+        (sagemaker.update_endpoint, {"EndpointConfigName": "slow"}),
+        (
+            sagemaker.update_endpoint_weights_and_capacities,
+            {"DesiredWeightsAndCapacities": [{"VariantName": "slow"}]},
+        ),
+    ):
+        assert refusal(call, EndpointName="e", **arguments) == in_progress
+    taken = f'Cannot create already existing endpoint "{arn}".'
+    answered = refusal(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName="slow")
+    assert answered == ("ValidationException", taken)
+    sagemaker.delete_endpoint_config(EndpointConfigName="slow")
+    sagemaker.delete_model(ModelName="slow")
+    wait_until(lambda: world.hosts.cancel("e") or "FailureReason" in world.hosts.records.get("e"))
+    assert settled(sagemaker)["EndpointStatus"] == "Failed"
+    sagemaker.delete_endpoint(EndpointName="e")
 
 
 def test_lists_and_refusals(world, sagemaker):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from trainyard.errors import NotFound, Unsupported
-from trainyard.execution.endpoint_records import KIND, described
+from trainyard.errors import Conflict, NotFound, Unsupported
+from trainyard.execution.endpoint_records import CHANGING, KIND, described
 from trainyard.execution.hosts import Hosts
 from trainyard.execution.request import ARN
 from trainyard.execution.steps import endpoint_config
@@ -90,7 +90,10 @@ def update_weights(context: Context, request: dict[str, Any]) -> Mapping[str, An
 
 
 def delete(context: Context, request: dict[str, Any]) -> Mapping[str, Any]:
+    """Raises Conflict, as AWS does, while the endpoint is being created, updated or deleted."""
     name, hosts = request["EndpointName"], _hosts(context)
+    if hosts.records.get(name)["EndpointStatus"] in (*CHANGING, "Deleting"):
+        raise Conflict(f'Cannot update in-progress endpoint "{ARN}:{KIND}/{name}".')
     work = hosts.delete(name)
     tags.forget(context.store, f"{ARN}:{KIND}/{name}")
     _announce(context, hosts, name)
