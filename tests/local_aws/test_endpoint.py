@@ -103,7 +103,9 @@ def test_a_taken_port_leaves_nothing_behind(store, machine):
         assert Record(store.home).read() is None
 
 
-def test_jobs_end_with_the_endpoint(store, machine, client, put_script, namespaces):
+def test_jobs_are_interrupted_on_request_and_end_with_the_endpoint(
+    store, machine, client, put_script, namespaces
+):
     code = put_script("wait", CODE)
     channel = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": code}}
     with up(store, machine) as url:
@@ -118,9 +120,16 @@ def test_jobs_end_with_the_endpoint(store, machine, client, put_script, namespac
             InputDataConfig=[{"ChannelName": "code", "DataSource": channel}],
             OutputDataConfig={"S3OutputPath": "s3://bucket/out"},
             ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
-            StoppingCondition={"MaxRuntimeInSeconds": 60},
+            EnableManagedSpotTraining=True,
+            StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
         )
-        wait_until(lambda: any("waiting" in log.read_text() for log in store.logs("job")))
+
+        def begun() -> int:
+            return sum(log.read_text().count("waiting") for log in store.logs("job"))
+
+        wait_until(lambda: begun() == 1)
+        urlopen(Request(f"{url}/_trainyard/training-jobs/job/interrupt", method="POST"))
+        wait_until(lambda: begun() == 2)
         assert json.load(urlopen(f"{url}/_trainyard/health"))["running"] == 1
     assert store.resources.get("training-job", "job")["TrainingJobStatus"] == "Stopped"
 

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import http.client
+import signal
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import wait_until
+from trainyard.execution.launchers import serving
 from trainyard.execution.launchers.process import Sandboxes
 from trainyard.execution.launchers.serving import ServingProcess
 from trainyard.execution.targets import Target
 
 SERVE = """#!/usr/bin/env python3
-import http.server, os, sys
+import http.server, os, signal, sys
+if os.environ.get("DEAF"):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("deaf", flush=True)
 if os.environ.get("BROKEN"):
     sys.exit("no model here")
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -29,12 +35,12 @@ def make(plain_venv: Path, environments, tmp_path: Path, namespaces):
     serve.write_text(SERVE)
     serve.chmod(0o755)
 
-    def serving(**environment: str) -> ServingProcess:
+    def made(**environment: str) -> ServingProcess:
         return ServingProcess(
             Sandboxes(environments, {}), Target("venv", str(plain_venv)), tmp_path / "endpoint", environment
         )
 
-    yield serving
+    yield made
     serve.unlink()
 
 
@@ -62,6 +68,15 @@ def test_serves_what_lies_in_its_model_folder_until_it_is_stopped(make) -> None:
     container.stop()
     with pytest.raises(ConnectionRefusedError):
         get(container.url)
+
+
+def test_what_does_not_listen_is_killed_when_its_time_is_up(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_GRACE_SECONDS", 0.2)
+    container = make(DEAF="1")
+    container.start()
+    wait_until(lambda: "deaf" in container.log.read_text())
+    container.stop()
+    assert container.ended().startswith(f"exit code {128 + signal.SIGKILL}")
 
 
 def test_a_failed_start_says_why(make) -> None:
