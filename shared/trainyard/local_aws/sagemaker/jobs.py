@@ -233,7 +233,7 @@ def _plain(name: str, error: UserError) -> UserError:
     if isinstance(error, AwsError):
         return error
     text = str(error).replace(f"step {name!r} ", "the request ")
-    for prefix in (f"step {name!r}: ", f"step {name!r}, "):
+    for prefix in (f"step {name!r}: ", f"step {name!r}, ", "Arguments."):
         text = text.replace(prefix, "")
     return type(error)(text)
 
