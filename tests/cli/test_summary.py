@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from trainyard.cli.summary import summary
 
 
@@ -27,14 +29,14 @@ def test_everything_that_a_run_came_to() -> None:
                               {"ModelPackageArn": "arn:x:model-package/group/8", "Metrics": {},
                                "ModelApprovalStatus": "Approved"}],
             "ManagedSpot": {"A": {"TrainingTimeInSeconds": 10, "BillableTimeInSeconds": 3, "Interruptions": 1}},
-            "Reports": ["/x/report.html"],
+            "Reports": ["/x/report.html", f"{Path.cwd()}/.trainyard/report.html"],
         }
     )  # fmt: skip
     for part in ("Failed after 10.0 s", "cached: same as 5 s ago", "attempt 3; not cached: " + "x" * 50,
                  "0.5 < 1 is true", "taken from execution e0", "3 of 4 steps succeeded; best: Fit-1",
                  "reason: step B: no luck", "0.1235", "mase.median  0.75", "approve group 7 --by", "mae 1.5",
                  "A: 10 s of training, 3 s billable, managed spot saves 70%; interrupted 1 x",
-                 "report: /x/report.html"):  # fmt: skip
+                 "report: /x/report.html", "report: .trainyard/report.html"):  # fmt: skip
         assert part in text, part
     assert "approve group 8" not in text
     assert max(len(line) for line in text.splitlines()) < 130

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from trainyard.cli.table import table
@@ -40,7 +42,8 @@ def summary(document: dict[str, Any]) -> str:
         how = f"; approve with: trainyard models approve {group} {version} --by NAME --reason TEXT"
         said = f"{status}{'' if status == 'Approved' else how}"
         parts.append("\n  ".join(filter(None, (f"registered: {arn}", said, metrics))))
-    parts += [f"report: {path}" for path in document["Reports"]]
+    here = f"{Path.cwd()}{os.sep}"
+    parts += [f"report: {path.removeprefix(here)}" for path in document["Reports"]]
     return "\n\n".join(parts)
 
 
