@@ -1,9 +1,9 @@
 """Whole definitions that others wrote: ``cases/<case>`` has the definition, what its image runs, what must come of it.
 
 ``sdk_v2`` and ``example_*`` were exported by ``Pipeline.definition()`` of the SageMaker Python SDK 2
-(``example_endpoint``: 3, whose endpoint steps 2 lacks), the latter with the shapes of AWS's public examples; the others
-have the shape of what SDK v3 writes. A case's ``train``, ``serve`` and ``check`` are programs of its image; ``code``
-lies in s3://demo/code/, and ``functions`` are Lambda functions.
+(``example_endpoint``: 3, whose endpoint steps 2 lacks), the latter with the shapes of AWS's public examples, but of
+our own making, scripts too; the others have the shape of what SDK v3 writes. A case's ``train``, ``serve`` and
+``check`` are programs of its image; ``code`` lies in s3://demo/code/, and ``functions`` are Lambda functions.
 
 A run of ``expect.json`` may ``select`` steps, and have ``faults``: so many jobs fail to start. Its
 ``steps`` are a list in the order in which they started, or each with its status; ``taken`` are those that a
