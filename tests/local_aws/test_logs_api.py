@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -13,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from trainyard.execution.request import client_environment
-from trainyard.local_aws.log_streams import Streams
+from trainyard.local_aws.log_streams import Stream, Streams
 from trainyard.local_aws.logs_api import LogsApi
 from trainyard.local_aws.messages import Response
 from trainyard.local_aws.moto_child import Moto
@@ -83,6 +84,18 @@ def test_events_of_all_streams_are_filtered_and_paged(logs, store) -> None:
     )
     assert sum(len(page["events"]) for page in pages) == 6
     assert logs.filter_log_events(logGroupName=GROUP, endTime=5)["events"] == []
+
+
+def test_logs_that_were_over_before_the_time_asked_for_are_not_read(logs, store, monkeypatch) -> None:
+    now = time.time()
+    for name, age in (("old", 7200.0), ("late", 5.0), ("new", 0.0)):
+        os.utime(record(store, name, f"{name}\n"), (now - age,) * 2)
+    read: list[str] = []
+    real = Stream.lines
+    monkeypatch.setattr(Stream, "lines", lambda self: read.append(self.name.partition("/")[0]) or real(self))
+    found = logs.filter_log_events(logGroupName=GROUP, startTime=int(now * 1000))
+    assert [event["message"] for event in found["events"]] == ["new"]
+    assert read == ["late", "new"]
 
 
 def test_streams_come_in_pages_and_in_either_order(logs, store) -> None:

@@ -131,7 +131,7 @@ class EventBus:
                 _check_bus(entry)
                 detail = wire.load(entry["Detail"] or "null")
                 event = _event(entry["Source"], entry["DetailType"], detail, self._now())
-            except (AwsError, KeyError, TypeError):
+            except (AwsError, AttributeError, KeyError, TypeError):
                 failed += 1
                 answers.append(
                     {

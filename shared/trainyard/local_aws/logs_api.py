@@ -22,6 +22,9 @@ from trainyard.local_aws.messages import AwsError, Request, Response, Service
 _PAGE = 50
 _MOST_EVENTS = 10_000
 _MOST_BYTES = 1 << 20
+_LATE = (
+    60_000  # milliseconds after a log was written for the last time, within which its lines got their times
+)
 
 
 class LogsApi:
@@ -161,7 +164,7 @@ class LogsApi:
                 "eventId": f"{index:04d}{line.begin:016d}",
             }
             for index, stream in enumerate(streams)
-            if not names or stream.name in names
+            if (not names or stream.name in names) and stream.last() + _LATE >= (asked.get("startTime") or 0)
             for line in stream.lines()
             if _within(line.time, asked) and all(term in line.text for term in terms)
         ]
