@@ -163,7 +163,8 @@ def test_version():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["families"], ["models"], ["new", "--help"], ["run", "--help"]]
+    "arguments",
+    [["--help"], ["families"], ["models"], ["new", "--help"], ["run", "--help"], ["step", "--help"]],
 )
 def test_commands_that_need_no_sdk_start_at_once(arguments, tmp_path):
     times = []

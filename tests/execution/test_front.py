@@ -187,15 +187,3 @@ def test_a_client_that_goes_away_in_the_middle_is_not_answered_for(front, capfd)
     front.wait_until_idle(5)
     time.sleep(0.1)
     assert capfd.readouterr().err == ""
-
-
-def test_waiting_for_requests_under_way(front, ask):
-    thread = threading.Thread(target=ask, args=("POST", "/invocations", b"slow"))
-    thread.start()
-    time.sleep(0.2)
-    began = time.monotonic()
-    front.wait_until_idle(0.05)
-    assert time.monotonic() - began < 0.2
-    front.wait_until_idle(10)
-    assert 0.1 < time.monotonic() - began < 5
-    thread.join()

@@ -7,7 +7,6 @@ import argparse
 from trainyard.cli import local
 from trainyard.cli.progress import watching
 from trainyard.cli.run import with_data
-from trainyard.execution.selection import Selection
 from trainyard.families import find_family
 
 
@@ -18,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from trainyard.execution.selection import Selection  # here, or `step --help` would wait for it
+
     with watching(to_stderr=args.json) as watch:
         here = local.Local(watch, args.map, getattr(args, "with"))
         family = find_family(here.root, args.family)

@@ -11,9 +11,6 @@ Source: AWS API reference, "InvokeEndpoint" (Amazon SageMaker Runtime).
 from __future__ import annotations
 
 import json
-import socketserver
-import sys
-import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -22,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from trainyard.execution.container import CUSTOM_ATTRIBUTES, Invocation, Reply, message_of
 from trainyard.execution.hosting import TARGET_MODEL, ModelServer
 from trainyard.execution.model_data import ModelError
+from trainyard.execution.threaded_server import ThreadedServer
 
 # AWS, "Inference options in Amazon SageMaker AI": real-time inference takes payloads of up to 25 MB
 MAX_BODY = 25 * 2**20
@@ -91,34 +89,14 @@ def refused(error: ModelError) -> Answer:
     return _json(status, {"Message": str(error)}, ("x-amzn-ErrorType", kind))
 
 
-class Front(socketserver.ThreadingTCPServer):
-    """The plain TCP server with a thread per connection; HTTPServer would look the host's name up."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
+class Front(ThreadedServer):
+    """Answers for one endpoint, named ``name``, with ``models``."""
 
     def __init__(self, address: tuple[str, int], models: ModelServer, name: str) -> None:
+        """Raises OSError where the port is taken."""
         self.models = models
         self.endpoint_name = name
-        self._under_way = 0
-        self._idle = threading.Condition()
         super().__init__(address, _Handler)
-
-    def count(self, change: int) -> None:
-        with self._idle:
-            self._under_way += change
-            self._idle.notify_all()
-
-    def wait_until_idle(self, seconds: float) -> None:
-        """Wait for the requests under way, at most so long."""
-        with self._idle:
-            self._idle.wait_for(lambda: self._under_way == 0, seconds)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client that went away is no error here
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -139,12 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self._nothing_here())
 
     def do_POST(self) -> None:
-        self.server.count(+1)
-        try:
+        with self.server.request_under_way():
             body = self._read_body()
             self._answer(self._post(body) if isinstance(body, bytes) else body)
-        finally:
-            self.server.count(-1)
 
     def _post(self, body: bytes) -> Answer:
         invocation = Invocation(

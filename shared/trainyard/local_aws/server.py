@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import json
 import secrets
-import socketserver
-import sys
-import threading
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,6 +13,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
 
 from trainyard.errors import EndpointError, UserError
+from trainyard.execution.threaded_server import ThreadedServer
 from trainyard.local_aws.chunked import Chunked
 from trainyard.local_aws.messages import AwsError, Request, Response, Service, as_aws
 
@@ -26,19 +24,12 @@ _HEAD = 1 << 16  # bytes of a request's line and headers
 _BODILESS = (204, 304)
 
 
-class Server(socketserver.ThreadingTCPServer):
+class Server(ThreadedServer):
     """Answers with ``service`` on 127.0.0.1 between ``serve_forever`` and ``shutdown``; port 0 takes a free one."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 512
 
     def __init__(self, port: int, service: Service) -> None:
         """Raises EndpointError where the port is taken."""
         self.service = service
-        self._under_way = 0
-        self._idle = threading.Condition()
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError as error:
@@ -49,20 +40,6 @@ class Server(socketserver.ThreadingTCPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def count(self, change: int) -> None:
-        with self._idle:
-            self._under_way += change
-            self._idle.notify_all()
-
-    def wait_until_idle(self, seconds: float) -> None:
-        """Wait for the requests under way, at most so long."""
-        with self._idle:
-            self._idle.wait_for(lambda: self._under_way == 0, seconds)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client that went away is no error here
-            traceback.print_exc()
 
 
 class _Sized(io.RawIOBase):
@@ -99,11 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
         return granted
 
     def _serve(self) -> None:
-        self.server.count(+1)
-        try:
+        with self.server.request_under_way():
             self._exchange()
-        finally:
-            self.server.count(-1)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _serve
 
