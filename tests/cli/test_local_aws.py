@@ -10,13 +10,11 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack
-from io import BufferedWriter, TextIOWrapper
 from urllib.request import urlopen
 
 import pytest
 
 from tests.conftest import free_port, wait_until
-from trainyard.cli import local_aws
 from trainyard.local_aws.record import Record, Running
 
 
@@ -88,11 +86,6 @@ def test_a_store_that_cannot_be_opened_keeps_nobody_from_ending_it(cli, up, home
     (home / "state.sqlite3").mkdir()
     assert cli("local", "status").code == 0
     assert cli("local", "down").out == "the local endpoint is down\n"
-
-
-def test_a_log_without_room_stops_nothing():
-    log = TextIOWrapper(BufferedWriter(local_aws._Log("/dev/full", "wb")), line_buffering=True)
-    print("x" * 10_000, file=log, flush=True)
 
 
 @pytest.fixture

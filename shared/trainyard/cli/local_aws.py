@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import io
 import json
 import os
-import resource
 import select
 import shlex
 import signal
@@ -17,7 +15,6 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from trainyard.cli import local
@@ -28,7 +25,6 @@ from trainyard.local_aws.record import Record, Running
 
 PORT = 4599
 _STARTS = 60.0  # seconds until it must answer
-_FILES = 1 << 16  # open at once, of which a connection takes up to five
 _ENDS = 90.0  # seconds until it must have stopped its jobs and itself
 # The SDK asks STS for the account to name a bucket, at an address that cannot be changed: so the bucket is given.
 _SDK_FILE = "sagemaker.yaml"
@@ -36,18 +32,10 @@ _SDK = f"""SchemaVersion: '1.0'
 SageMaker:
   PythonSDK:
     Modules:
+      TelemetryOptOut: true
       Session:
         DefaultS3Bucket: {DEFAULT_BUCKET}
 """
-
-
-class _Log(io.FileIO):
-    """Loses words for which the disk has no room, never the work that they are about."""
-
-    def write(self, words: Any, /) -> int:
-        with suppress(OSError):
-            return super().write(words)
-        return len(memoryview(words))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,12 +98,10 @@ def _arguments(args: argparse.Namespace) -> list[str]:
 def _serve(record: Record, args: argparse.Namespace) -> int:
     """Be the endpoint, until a signal."""
     from trainyard.cli.progress import Plain
-    from trainyard.local_aws import endpoint
+    from trainyard.local_aws import endpoint, process
 
-    sys.stdout = sys.stderr = io.TextIOWrapper(
-        io.BufferedWriter(_Log(2, "wb", closefd=False)), line_buffering=True, errors="backslashreplace"
-    )
-    _allow_files()
+    process.print_to_what_may_be_full()
+    process.allow_files()
     here = local.Local(Plain(sys.stderr).take, args.map, getattr(args, "with"))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -127,14 +113,6 @@ def _serve(record: Record, args: argparse.Namespace) -> int:
 
     endpoint.run(here.store, here.machine, args.port, stop, ready)
     return 0
-
-
-def _allow_files() -> None:
-    """As many as the machine lets us have: the 1024 that are usual are those of some 250 connections."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _start(record: Record, arguments: Sequence[str]) -> Running:
