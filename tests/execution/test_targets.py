@@ -54,7 +54,8 @@ def test_images_named_after_a_family_are_it(families, root: Path, image: str) ->
 @pytest.mark.parametrize("image", ["prophet", "trainyard/nobody", "nottrainyard/prophet"])
 def test_other_images_need_a_mapping(families, root: Path, image: str) -> None:
     with pytest.raises(
-        Unsupported, match=f"step S: nothing here stands for the image '{image}'.*--map {image}="
+        Unsupported,
+        match=f"step S: nothing here stands for the image '{image}'.*--map {image}=TARGET.*trainyard local up",
     ):
         Targets({}, families, root).of(image, "step S")
 

@@ -100,7 +100,8 @@ class Targets:
         if self.as_images and _REFERENCE.fullmatch(image):
             return Target("docker", image)
         raise Unsupported(
-            f"{where}: nothing here stands for the image {image!r}; say what does with --map {image}=TARGET, where "
+            f"{where}: nothing here stands for the image {image!r}; say what does with --map {image}=TARGET, given "
+            "to `trainyard run` or, for what is asked of the local endpoint, to `trainyard local up`; "
             f"TARGET is one of {', '.join(self.families) or 'no families'}, venv:PATH or docker:IMAGE"
         )
 
