@@ -8,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from trainyard.cli.progress import Board, Plain, ending, without_metrics
+from rich.console import Console
+
+from trainyard.cli.progress import Board, Plain, _render, ending, without_metrics
 from trainyard.execution.events import (
     ExecutionStarted,
     LogLine,
@@ -76,6 +78,20 @@ def test_on_a_terminal_the_steps_are_a_live_table() -> None:
     shown = on_a_terminal(code)
     for text in ("p  execution e1", "Train", "7/20 models", "customer_7", "Register"):
         assert text in shown, text
+
+
+def test_long_lines_leave_room_for_what_they_are_about() -> None:
+    board = Board()
+    board.take(ExecutionStarted(execution="e1", pipeline="p", steps=("Preprocess", "TrainTheModel")))
+    board.take(StepStarted(step="TrainTheModel", kind="Training"))
+    for name, value in (("models:done", 7.0), ("models:total", 20.0)):
+        board.take(MetricSeen(step="TrainTheModel", host="algo-1", name=name, value=value))
+    board.take(LogLine(step="TrainTheModel", host="algo-1", line="x" * 200))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(_render(board))
+    shown = console.export_text()
+    assert "▶  TrainTheModel" in shown and "Preprocess" in shown and "7/20 models" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_what_is_being_done_does_not_stay_on_the_terminal() -> None:

@@ -178,16 +178,20 @@ def _render(board: Board) -> RenderableType:
 
     with board.lock:
         table = Table.grid(padding=(0, 2))
-        for column in ("mark", "step", "time", "what"):
-            table.add_column(
-                column, no_wrap=True, overflow="ellipsis", justify="right" if column == "time" else "left"
-            )
+        for column in ("mark", "step", "time"):
+            table.add_column(column, no_wrap=True, justify="right" if column == "time" else "left")
+        table.add_column("what")  # alone in giving way where the terminal is narrow; its cells do not wrap
         for seen in board.steps.values():
             mark, colour = _MARKS.get(seen.status, ("·", "dim"))
             running = seen.status == "Executing"
             seconds = time.monotonic() - seen.began if running else seen.seconds
             counted = seen.progress() if running else None
-            what: RenderableType = Text(seen.line if running else seen.note, style="dim" if running else "")
+            what: RenderableType = Text(
+                seen.line if running else seen.note,
+                style="dim" if running else "",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
             if counted:
                 name, done, total = counted
                 what = Table.grid(padding=(0, 1))
