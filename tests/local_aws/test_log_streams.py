@@ -56,6 +56,17 @@ def test_streams_are_named_after_job_host_and_time(logged, store) -> None:
     assert streams.groups() == [("/aws/sagemaker/TrainingJobs", 1_000_000)]
 
 
+def test_the_stream_of_one_job_is_found_without_reading_the_others(logged, store, monkeypatch) -> None:
+    logged("j", "x\n")
+    logged("k", "x\n")
+    monkeypatch.setattr(store.resources, "all", lambda kind: pytest.fail(f"every {kind} was read"))
+    streams = Streams(store)
+    assert [stream.name for stream in streams.of("/aws/sagemaker/TrainingJobs", "j/algo-1-1000")] == [
+        "j/algo-1-1000"
+    ]
+    assert list(streams.of("/aws/sagemaker/TrainingJobs", "none/algo-1")) == []
+
+
 def test_a_group_cannot_lead_out_of_the_store(store, tmp_path) -> None:
     (tmp_path / "outside.log").write_text("secret\n")
     (store.home / "functions").mkdir()

@@ -71,7 +71,7 @@ class LambdaApi:
             raise AwsError("UnsupportedOperation", f"{name} is not supported by the local endpoint")
         given = _given(operation, labels, request, wire.load(request.body()))
         answer = OPERATIONS[name](self._context.store, given)
-        if name == "GetFunction" and not answer["Code"].get("ImageUri"):
+        if name == "GetFunction":
             arn = answer["Configuration"]["FunctionArn"]
             location = f"{self._endpoint_url}/2015-03-31/functions/{arn}/code"
             answer = {**answer, "Code": {"RepositoryType": "S3", "Location": location}}

@@ -112,9 +112,10 @@ class Streams:
     def _of_jobs(self, kind: str, prefix: str) -> Iterator[Stream]:
         member = "".join(part.capitalize() for part in kind.split("-")) + "Name"
         wanted, slash, _ = prefix.partition("/")
-        for document in self._store.resources.all(kind):
+        resources = self._store.resources
+        for document in filter(None, [resources.find(kind, wanted)]) if slash else resources.all(kind):
             job, created = document[member], int(document["CreationTime"] * 1000)
-            if job != wanted if slash else not job.startswith(prefix):
+            if not slash and not job.startswith(prefix):
                 continue
             for file in self._store.logs(job):
                 name = f"{job}/{file.stem}-{created // 1000}"

@@ -179,9 +179,10 @@ class LogsApi:
     def _found(self, asked: Mapping[str, Any], prefix: str) -> list[Stream]:
         """The streams of the group by name; raises ResourceNotFoundException as AWS does before the first one."""
         group = asked["logGroupName"]
-        if group not in dict(self._streams.groups()):
+        streams = sorted(self._streams.of(group, prefix), key=lambda stream: stream.name)
+        if not streams and group not in dict(self._streams.groups()):
             raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
-        return sorted(self._streams.of(group, prefix), key=lambda stream: stream.name)
+        return streams
 
 
 def _within(time: int, asked: Mapping[str, Any]) -> bool:

@@ -195,7 +195,7 @@ def test_lists_and_refusals(world, sagemaker):
         (
             sagemaker.update_endpoint_weights_and_capacities,
             {"EndpointName": "e", "DesiredWeightsAndCapacities": [{"VariantName": "a"}] * 2},
-            "names a variant twice",
+            "names the variant 'a' twice",
         ),
     ):
         code, message = refusal(call, **arguments)

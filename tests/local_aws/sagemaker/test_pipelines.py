@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -51,6 +52,13 @@ def test_a_taken_name_is_refused_as_the_sdk_expects(sagemaker):
     assert (
         create(sagemaker, ClientRequestToken=token)["PipelineArn"] == f"{ARN}my-flow"
     )  # the same request again
+
+
+def test_tags_that_it_cannot_have_make_no_pipeline(sagemaker):
+    for key in ("aws:mine", "twice"):
+        code, message = refused(partial(create, sagemaker), Tags=[{"Key": key, "Value": "1"}] * 2)
+        assert (code, "Tag key" in message) == ("ValidationException", True)
+    assert sagemaker.list_pipelines()["PipelineSummaries"] == []
 
 
 def test_pipelines_are_listed_the_newest_first(sagemaker):

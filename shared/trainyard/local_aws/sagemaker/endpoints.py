@@ -80,9 +80,14 @@ def update(context: Context, request: dict[str, Any]) -> Mapping[str, Any]:
 
 def update_weights(context: Context, request: dict[str, Any]) -> Mapping[str, Any]:
     name = request["EndpointName"]
-    desired = {each["VariantName"]: each for each in request["DesiredWeightsAndCapacities"]}
-    if len(desired) < len(request["DesiredWeightsAndCapacities"]):
-        raise AwsError("ValidationException", "DesiredWeightsAndCapacities names a variant twice")
+    desired: dict[str, Mapping[str, Any]] = {}
+    for each in request["DesiredWeightsAndCapacities"]:
+        if each["VariantName"] in desired:
+            raise AwsError(
+                "ValidationException",
+                f"DesiredWeightsAndCapacities names the variant {each['VariantName']!r} twice; name it once",
+            )
+        desired[each["VariantName"]] = each
     hosts = _hosts(context)
     hosts.share(name, desired)
     _announce(context, hosts, name)

@@ -31,6 +31,7 @@ _KEPT = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismCo
 def create(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """A second request with the ClientRequestToken of the first is answered as that one was."""
     name = request["PipelineName"]
+    tags.check(request)
     text = read(context, request)
     if text is None:
         raise AwsError(
