@@ -84,6 +84,22 @@ def test_a_schedule_fires_when_its_time_has_come_and_again_later(bus) -> None:
         assert len(started) == fired
 
 
+def test_the_time_of_a_rule_that_was_away_begins_anew(bus) -> None:
+    made, clock, started, make = bus
+    make("events").put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
+    make("events").put_targets(Rule="hourly", Targets=[{"Id": "1", "Arn": PIPELINE}])
+    made.tick()
+    make("events").disable_rule(Name="hourly")
+    made.tick()
+    clock.now += timedelta(hours=5)
+    make("events").enable_rule(Name="hourly")
+    made.tick()
+    assert not started
+    clock.now += timedelta(hours=1)
+    made.tick()
+    assert len(started) == 1
+
+
 def test_events_of_users_reach_functions_queues_and_topics(bus) -> None:
     _, _, started, make = bus
     queue, other = (make("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("direct", "by-topic"))

@@ -102,13 +102,13 @@ class EventBus:
         self._stopped.set()
 
     def tick(self) -> None:
-        """Fire what is due; a rule's time begins when it is seen first, or changes."""
+        """Fire what is due; a rule's time begins when it is seen first, or changes, or comes back."""
         now = self._now()
-        for rule in self._known_rules():
-            if not rule.schedule:
-                continue
+        rules = [rule for rule in self._known_rules() if rule.schedule]
+        self._due = {rule.arn: self._due.get(rule.arn, ("", None)) for rule in rules}
+        for rule in rules:
             schedule = Schedule(rule.schedule)
-            expression, due = self._due.get(rule.arn, ("", None))
+            expression, due = self._due[rule.arn]
             if expression != rule.schedule:
                 self._due[rule.arn] = (rule.schedule, schedule.next(now))
             elif due is not None and now >= due:
