@@ -27,6 +27,8 @@ def test_its_services_answer_and_remember_after_a_kill(moto: Moto, serve, client
     assert client("sts", url).get_caller_identity()["Account"] == "000000000000"
     iam, sqs, ecr = client("iam", url), client("sqs", url), client("ecr", url)
     iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    full_access = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+    iam.attach_role_policy(RoleName="r", PolicyArn=full_access)
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.send_message(QueueUrl=queue, MessageBody="m")
     assert sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "m"
@@ -37,6 +39,8 @@ def test_its_services_answer_and_remember_after_a_kill(moto: Moto, serve, client
     os.kill(before.pid, signal.SIGKILL)
     wait_until(lambda: moto._process is not before and moto._ready.is_set())
     assert iam.get_role(RoleName="r")["Role"]["Arn"] == "arn:aws:iam::000000000000:role/r"
+    attached = iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"]
+    assert [policy["PolicyArn"] for policy in attached] == [full_access]
     assert sqs.get_queue_url(QueueName="q")["QueueUrl"] == queue
     assert ecr.describe_repositories()["repositories"][0]["imageTagMutability"] == "IMMUTABLE"
     assert client("sns", url).list_topics()["Topics"] == [{"TopicArn": topic}]

@@ -146,6 +146,7 @@ class Moto:
         environment = {
             **os.environ,
             "MOTO_ACCOUNT_ID": "0" * 12,
+            "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",  # AmazonSageMakerFullAccess and the like
             "AWS_DEFAULT_REGION": REGION,
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
