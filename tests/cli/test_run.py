@@ -123,7 +123,8 @@ def with_steps(definition: list[str], *steps: dict) -> None:
 def test_some_steps_run_on_the_results_of_an_earlier_execution(cli, definition) -> None:
     uri = {"Get": "Steps.Make.ProcessingOutputConfig.Outputs['made'].S3Output.S3Uri"}
     with_steps(
-        definition, {"Name": "Use", "Type": "Model", "Arguments": {"PrimaryContainer": {"ModelDataUrl": uri}}}
+        definition,
+        {"Name": "Use", "Type": "Model", "Arguments": {"PrimaryContainer": {"ModelPackageName": uri}}},
     )
     early = cli("run", *definition, "--steps", "Use")
     assert early.code == 23 and "'Use' needs the result of 'Make', which never succeeded here" in early.err

@@ -10,7 +10,7 @@ from trainyard.execution.selection import Selection, check
 
 
 def model(name: str, *waits: str, uses: str = ""):
-    data = {"PrimaryContainer": {"ModelDataUrl": {"Get": f"Steps.{uses}.ModelArn"}}} if uses else {}
+    data = {"PrimaryContainer": {"ModelPackageName": {"Get": f"Steps.{uses}.ModelArn"}}} if uses else {}
     return {"Name": name, "Type": "Model", "Arguments": data, "DependsOn": list(waits)}
 
 
@@ -49,7 +49,7 @@ def test_selected_steps_run_on_the_results_of_a_source(store, make_executor, ste
     assert [rows[name]["selected_from"] for name in "BCD"] == [old.execution, None, None]
     assert rows["B"]["started"] == rows["B"]["ended"]
     arn = store.state.step(old.execution, "B")["result"]["ModelArn"]
-    assert rows["C"]["result"]["PrimaryContainer"]["ModelDataUrl"] == arn
+    assert rows["C"]["result"]["PrimaryContainer"]["ModelPackageName"] == arn
 
 
 def test_only_results_that_are_used_must_be_there(store, make_executor, steps, definition) -> None:

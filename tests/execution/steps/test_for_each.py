@@ -31,7 +31,7 @@ def selector(pick: str) -> dict:
 MAKE = model(
     "Make", Image=get("ForEach.CurrentItem.name"), Environment={"Score": get("ForEach.CurrentItem.score")}
 )
-USE = model("Use", ModelDataUrl=get("Steps.Make.ModelName"))
+USE = model("Use", ModelPackageName=get("Steps.Make.ModelName"))
 AFTER = model("After", Image=get("Steps.Loop.Selected.PrimaryContainer.Image"), Environment={
     "second": get("Steps.Loop.IterationOutputs[1].Make.ModelName"),
     "count": get("Steps.Loop.InputItemCount"),
@@ -49,7 +49,7 @@ def test_each_item_runs_the_body_and_the_best_is_selected(
     assert set(rows) == {"Loop", "After", *(f"{name}-{i}" for name in ("Make", "Use") for i in range(3))}
     assert rows["Use-1"]["iteration"] == {"ParentStepName": "Loop", "Index": 1, "Item": SCORES[1]}
     for index in range(3):
-        used = rows[f"Use-{index}"]["result"]["PrimaryContainer"]["ModelDataUrl"]
+        used = rows[f"Use-{index}"]["result"]["PrimaryContainer"]["ModelPackageName"]
         assert used == rows[f"Make-{index}"]["result"]["ModelName"]
     counts = {"Status": "Succeeded", "InputItemCount": 3, "TotalStepCount": 6, "SucceededStepCount": 6,
               "FailedStepCount": 0, "StoppedStepCount": 0}  # fmt: skip

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from trainyard.definition.runnable import check_arguments
 from trainyard.errors import AlreadyExists, NotFound
 from trainyard.execution.request import ARN
-from trainyard.execution.s3 import parse_uri
 from trainyard.execution.steps import model
 from trainyard.local_aws.context import Context, Handler
 from trainyard.local_aws.messages import AwsError
@@ -24,8 +22,7 @@ def create(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     tags.check(request)
     if bool(request.get("PrimaryContainer")) == bool(request.get("Containers")):
         raise AwsError("ValidationException", "Exactly one of PrimaryContainer and Containers must be given.")
-    for container in request.get("Containers") or [request["PrimaryContainer"]]:
-        _check_data(context, container)
+    model.check_data(context.store, request)
     arguments = {member: value for member, value in request.items() if member != "Tags"}
     check_arguments(name, arguments, model.RULES)
     try:
@@ -63,15 +60,6 @@ def list_all(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         key="Models",
         order="Descending",
     )
-
-
-def _check_data(context: Context, container: Mapping[str, Any]) -> None:
-    """As AWS does, look whether the artifacts are there; a multi-model prefix may be filled later."""
-    uri = container.get("ModelDataUrl")
-    if uri and container.get("Mode", "SingleModel") != "MultiModel":
-        place = parse_uri(uri)
-        if not context.store.objects.exists(place):
-            raise AwsError("ValidationException", f"Could not find model data at {uri}.")
 
 
 def _missing(name: str) -> AwsError:
