@@ -272,3 +272,23 @@ def test_the_aws_cli_copies_lists_and_syncs(s3, url, tmp_path):
     assert "sub dir/one+1.csv" in aws("ls", "--recursive", "s3://bucket/data/")
     aws("cp", "s3://bucket/data/sub dir/one+1.csv", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "1"
+
+
+def test_an_object_is_read_for_its_etag_once_and_again_when_it_changes(s3, service, store):
+    file, size = store.home / "s3" / "bucket" / "large", 64 << 20
+    with file.open("wb") as large:
+        large.truncate(size)
+    first = s3.head_object(Bucket="bucket", Key="large")["ETag"]
+    before = read_by(service)
+    part = s3.get_object(Bucket="bucket", Key="large", Range=f"bytes={size - 100}-")
+    assert (part["Body"].read(), part["ETag"]) == (bytes(100), first)
+    keys(s3)
+    assert read_by(service) - before < size
+    with file.open("r+b") as large:
+        large.write(b"x")
+    assert s3.head_object(Bucket="bucket", Key="large")["ETag"] != first
+
+
+def read_by(service: S3) -> int:
+    """The bytes that rclone has read so far."""
+    return int(Path(f"/proc/{service._process.pid}/io").read_text().split()[1])

@@ -29,6 +29,7 @@ _README = """This folder belongs to trainyard: what its local runs made. It can 
 
 state.sqlite3   executions, steps, the model registry
 s3/             the local S3: s3/BUCKET/KEY
+s3-digests/     checksums of its objects, as the local endpoint has read them
 jobs/           one folder per job: its log, and its files if it failed
 hosts/          what the containers of endpoints print
 venvs/          the families' environments

@@ -58,6 +58,13 @@ _FLAGS = (
     "--max-header-bytes=65536",
     "--log-level=CRITICAL",  # an error is also every object that somebody asks for in vain
 )
+_ENVIRONMENT = {
+    "HOME": "/nonexistent",  # nothing of the user's own rclone
+    "GOGC": "50",
+    "RCLONE_CONFIG_STORE_TYPE": "hasher",
+    "RCLONE_CONFIG_STORE_HASHES": "md5",
+    "RCLONE_CONFIG_STORE_MAX_AGE": "off",  # what has another size or time is read again
+}
 _ROOM = 1 << 20  # bytes with less of which a disk is full
 _PAUSE = 0.5  # seconds before rclone is started again
 _PATIENCE = 300  # seconds for which it may be silent: it may have to copy what is large
@@ -71,7 +78,15 @@ class S3:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._address: tuple[str, int] = self._listening.getsockname()
         self._root = root
-        self._command = [rclone(), "serve", "s3", str(root), *_FLAGS]
+        # the checksum of an object is its ETag in each answer and listing: hasher reads an object for it only once
+        self._command = [
+            rclone(),
+            "serve",
+            "s3",
+            "store:",
+            f"--cache-dir={root.with_name('s3-digests')}",
+            *_FLAGS,
+        ]
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = threading.Event()
         # the kernel ends rclone when the thread that started it ends, so it is one that does not
@@ -102,7 +117,7 @@ class S3:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=[descriptor],
-                    env={"HOME": "/nonexistent", "GOGC": "50"},  # nothing of the user's own rclone
+                    env={**_ENVIRONMENT, "RCLONE_CONFIG_STORE_REMOTE": str(self._root)},
                     start_new_session=True,
                 )
             except OSError as error:  # no process or memory is left for it now
