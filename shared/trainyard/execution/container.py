@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from trainyard.errors import Unsupported
@@ -119,12 +119,18 @@ def open_stream(
     path: str,
     request: Invocation | None = None,
     timeout: float = ANSWER_SECONDS,
+    content: BinaryIO | None = None,
 ) -> Streamed:
-    """As ``send``; ``timeout`` is for each part. The connection is open until ``parts`` are taken or closed."""
-    connection = http.client.HTTPConnection(urlsplit(container.url).netloc, timeout=timeout)
+    """As ``send``; ``timeout`` is for each part. The connection is open until ``parts`` are taken or closed.
+
+    ``content`` is sent instead of the request's body, in chunks (Transfer-Encoding).
+    """
+    address = urlsplit(container.url).netloc
+    connection = http.client.HTTPConnection(address, timeout=timeout, blocksize=_PART)
     try:
         with _refusals(container, timeout):
-            connection.request(method, path, request.body if request else None, _headers(request))
+            body = content or (request.body if request else None)
+            connection.request(method, path, body, _headers(request))
             response = connection.getresponse()
     except BaseException:
         connection.close()

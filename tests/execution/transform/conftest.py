@@ -17,7 +17,7 @@ from trainyard.in_image.archives import write_archive
 
 # Upper-cases what it gets. Paths, texts in the request and variables make it answer otherwise.
 SERVE = """#!/usr/bin/env python3
-import http.server, json, os, threading, time
+import http.server, json, os, shutil, tempfile, threading, time
 seen, lock, failures = [], threading.Lock(), {}
 MODEL = open("/opt/ml/model/name").read()
 
@@ -30,6 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(404, b"")
 
     def do_POST(self):
+        if "Transfer-Encoding" in self.headers:
+            return self.echo()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         print("request", len(body), self.headers["Content-Type"], self.headers["Accept"], flush=True)
         if b"bad" in body:
@@ -50,6 +52,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if os.environ.get("LABEL"):
             body = "\\n".join(json.dumps({"label": json.loads(x)}) for x in body.decode().splitlines()).encode()
         self.answer(200, body.upper() + MODEL.encode())
+
+    def echo(self):
+        with tempfile.TemporaryFile() as content:
+            while size := int(self.rfile.readline(), 16):
+                content.write(self.rfile.read(size))
+                self.rfile.readline()
+            print("chunked", content.tell(), self.headers["Content-Type"], self.headers["Accept"], flush=True)
+            content.seek(0)
+            self.send_response(200)
+            self.end_headers()
+            shutil.copyfileobj(content, self.wfile)
 
     def answer(self, status, body):
         self.send_response(status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,6 +33,25 @@ def test_whole_objects_keep_their_names_below_the_prefix(submit, arguments, put,
     ]
     assert events.LogLine(step="job", host="algo-1", line="request 5 text/plain text/html") in lines
     assert [path.name for path in log.parent.iterdir() if "instance" in path.name] == []
+
+
+def test_objects_of_any_size_are_sent_in_chunks_and_never_in_memory(
+    submit, arguments, put, outputs, store
+) -> None:
+    content = bytes(range(256)) * 2**18  # 64 MB
+    put(big=content, empty=b"")
+    request = arguments(MaxPayloadInMB=0, ContentType="text/csv", Accept="text/html")
+    tracemalloc.start()
+    try:
+        document = submit(request)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert document["TransformJobStatus"] == "Completed", document
+    assert peak < 16 * 2**20
+    assert outputs() == {"big.out": content, "empty.out": b""}
+    [log] = store.logs("job")
+    assert f"chunked {len(content)} text/csv text/html" in log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -147,18 +147,22 @@ def _run_instance(request: TransformRequest, instance: Instance, part: Sequence[
         ) as several,
     ):
         for work in part:
-            work.done = several.submit(_transform_object, request, settings, instance.ask, requests, work)
+            work.done = several.submit(_transform_object, request, settings, instance, requests, work)
 
 
 def _transform_object(
-    request: TransformRequest, settings: Settings, ask: Callable[[bytes], bytes], pool: Executor, work: _Work
+    request: TransformRequest, settings: Settings, instance: Instance, pool: Executor, work: _Work
 ) -> None:
     """Write the output of one object. Raises UserError, after which it is not whole."""
 
     def answer(batch: Batch) -> bytes:
-        return request.joining.output(batch.records, ask(batch.payload))
+        return request.joining.output(batch.records, instance.ask(batch.payload))
 
     try:
+        if settings.piped and work.item.size:
+            with disk_errors(work.place):
+                instance.pipe(lambda: open_object(work.item, request.gzipped), work.place)
+            return
         with disk_errors(work.place), open_object(work.item, request.gzipped) as content:
             records = request.joining.requests(split(content, request.split))
             batches = pack(records, settings.strategy, settings.max_bytes)

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from trainyard.errors import DataError, EndpointError, Unsupported
-from trainyard.execution.container import Invocation, Reply, message_of, send
+from trainyard.execution.container import Invocation, Reply, message_of, open_stream, send
 from trainyard.execution.hosting import ModelServer
 from trainyard.execution.machine import Machine
 from trainyard.execution.model_data import ModelError
@@ -27,11 +28,12 @@ _STRATEGIES: Mapping[str, BatchStrategy] = {"SINGLE_RECORD": "SingleRecord", "MU
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How requests are made; ``max_bytes`` is None where they may be of any size."""
+    """How requests are made; ``max_bytes`` is None where they may be of any size. ``piped`` is for ``pipe``."""
 
     strategy: BatchStrategy = "MultiRecord"
     max_bytes: int | None = 6 * MEGABYTE
     at_once: int = 1
+    piped: bool = False
 
 
 class Instance:
@@ -101,6 +103,7 @@ class Instance:
             strategy="MultiRecord" if request.split == "None" else strategy,
             max_bytes=payload * MEGABYTE if payload else None,
             at_once=min(at_once, MOST_MEGABYTES),
+            piped=not payload and request.as_it_is and len(self._servers) == 1,
         )
 
     def ask(self, payload: bytes) -> bytes:
@@ -114,11 +117,36 @@ class Instance:
             invocation = Invocation(
                 body=payload, content_type=content_type, accept=self._request.accept if last else ""
             )
-            reply = self._answer(server, invocation)
+            send_it = partial(
+                send, server.container, "POST", "/invocations", invocation, self._request.timeout
+            )
+            reply = self._answer(server, send_it)
             payload, content_type = reply.body, reply.content_type or content_type
         return payload
 
-    def _answer(self, server: ModelServer, invocation: Invocation) -> Reply:
+    def pipe(self, content: Callable[[], BinaryIO], place: Path) -> None:
+        """As ``ask``, for one container and a request of any size: what ``content`` opens is sent in chunks.
+
+        The answer is written to ``place``.
+        """
+        (server,) = self._servers
+        invocation = Invocation(
+            body=b"", content_type=self._request.content_type, accept=self._request.accept
+        )
+
+        def send_it() -> Reply:
+            with content() as sent, place.open("wb") as output:
+                streamed = open_stream(
+                    server.container, "POST", "/invocations", invocation, self._request.timeout, sent
+                )
+                if streamed.status >= 300:
+                    return Reply(status=streamed.status, body=b"".join(streamed.parts))
+                output.writelines(streamed.parts)
+            return Reply(status=streamed.status, body=b"")
+
+        self._answer(server, send_it)
+
+    def _answer(self, server: ModelServer, send_it: Callable[[], Reply]) -> Reply:
         """Tried again where that may help, InvocationsMaxRetries times."""
         for attempt in range(self._request.retries + 1):
             if self.halted:
@@ -126,7 +154,7 @@ class Instance:
             if attempt:
                 time.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1))
             try:
-                reply = send(server.container, "POST", "/invocations", invocation, self._request.timeout)
+                reply = send_it()
             except ModelError as error:
                 problem: EndpointError | DataError = EndpointError(str(error))
                 if server.ended():

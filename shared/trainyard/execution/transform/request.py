@@ -40,6 +40,13 @@ class TransformRequest:
     inference_ids: bool = False
 
     @property
+    def as_it_is(self) -> bool:
+        """Whether an object is one request and its answer the output, as they are."""
+        joining = self.joining
+        plain = joining.input_filter.whole and joining.answers_as_they_are
+        return plain and self.split == "None" and self.assemble == "None"
+
+    @property
     def platform_environment(self) -> dict[str, str]:
         """What the container finds (AWS: "Use Your Own Inference Code with Batch Transform")."""
         given = {
