@@ -50,11 +50,16 @@ class Local:
         images = Images(self.root, say)
         self.targets = Targets(mapped, self.families, self.root, images, as_images=launcher == "docker")
         in_venvs = VenvLauncher(self.environments, self.families)
-        in_images = DockerLauncher(images, self.store.home)
-        self.launcher = ByTarget({"family": in_venvs, "venv": in_venvs, "docker": in_images})
+        self._in_images = DockerLauncher(images, self.store.home)
+        self.launcher = ByTarget({"family": in_venvs, "venv": in_venvs, "docker": self._in_images})
         running = Record(self.store.home).read()  # whose jobs may ask it, those of this command as well
         endpoint_url = running.url if running else ""
         self.executor = Executor(self.store, self.launcher, self.targets, watch, endpoint_url=endpoint_url)
+
+    def sweep(self) -> None:
+        """Remove the containers of jobs whose process died, where there is an engine."""
+        with suppress(UserError):
+            self._in_images.sweep()
 
     def machine(self, endpoint_url: str) -> Machine:
         """A machine of its own whose jobs find the local AWS endpoint at that address."""

@@ -111,6 +111,7 @@ def _serve(record: Record, args: argparse.Namespace) -> int:
         (record.folder / _SDK_FILE).write_text(_SDK)
         print(f"the local endpoint is up at {url}", flush=True)
 
+    threading.Thread(target=here.sweep, daemon=True).start()
     endpoint.run(here.store, here.machine, args.port, stop, ready)
     return 0
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from trainyard.errors import DockerError
+from trainyard.execution.images import Images
 from trainyard.execution.launchers import containers
 from trainyard.execution.launchers.containers import RunningContainer
+from trainyard.execution.launchers.docker import DockerLauncher
 from trainyard.execution.request import Mount
 from trainyard.images.engine import Engine
 
@@ -144,9 +146,11 @@ from pathlib import Path
 from trainyard.execution.launchers import containers
 from trainyard.execution.launchers.containers import RunningContainer
 from trainyard.images.engine import find_engine
-engine, folder = find_engine(), Path(sys.argv[2])
-with containers.owning(engine, folder, folder) as labels:
-    network = engine.run("network", "create", *labels, folder.name).strip()
+engine, home = find_engine(), Path(sys.argv[2])
+folder = home / "jobs" / "job"
+folder.mkdir(parents=True)
+with containers.owning(engine, home, folder) as labels:
+    network = engine.run("network", "create", *labels, home.name).strip()
     made = containers.create(engine, sys.argv[1], ["sleep", "600"], options=[*labels, "--network", network],
                              mounts=[], environment={}, scratch=folder)
     RunningContainer(engine, made, folder / "log")
@@ -155,8 +159,9 @@ with containers.owning(engine, folder, folder) as labels:
 """
 
 
+@pytest.mark.parametrize("swept", [False, True])
 def test_the_next_one_removes_what_a_killed_process_has_left(
-    engine: Engine, base_image: str, tmp_path: Path, left_behind
+    engine: Engine, base_image: str, tmp_path: Path, left_behind, images: Images, swept: bool
 ) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     owner = subprocess.Popen(
@@ -170,6 +175,9 @@ def test_the_next_one_removes_what_a_killed_process_has_left(
             assert len(left_behind(tmp_path)) == 2  # its owner lives
         owner.send_signal(signal.SIGKILL)
         owner.wait()
+    if swept:
+        DockerLauncher(images, tmp_path).sweep()
+        assert left_behind(tmp_path) == []
     with containers.owning(engine, tmp_path, tmp_path / "next"):
         assert left_behind(tmp_path) == []
 

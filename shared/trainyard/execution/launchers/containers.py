@@ -34,9 +34,7 @@ def owning(engine: Engine, home: Path, folder: Path) -> Iterator[tuple[str, ...]
     If this process dies first, the next one to own something of the same store (``home``) removes it: the
     kernel has let go of the lock in ``folder`` then.
     """
-    for lock in _locks(engine, home):
-        if not _is_held(lock):
-            _remove(engine, lock)
+    sweep(engine, home)
     lock = folder / "docker.lock"
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -45,6 +43,13 @@ def owning(engine: Engine, home: Path, folder: Path) -> Iterator[tuple[str, ...]
         finally:
             _remove(engine, lock)
             lock.unlink(missing_ok=True)
+
+
+def sweep(engine: Engine, home: Path) -> None:
+    """Remove what was made for a store by processes that died. Raises DockerError."""
+    for lock in _locks(engine, home):
+        if not _is_held(lock):
+            _remove(engine, lock)
 
 
 def create(

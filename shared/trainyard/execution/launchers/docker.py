@@ -47,6 +47,11 @@ class DockerLauncher:
             ]
             return supervise(request, running, stop, tick)
 
+    def sweep(self) -> None:
+        """Remove what jobs left running whose process died. Raises DockerError."""
+        if any(self._home.glob("jobs/*/docker.lock")):
+            containers.sweep(self._images.engine, self._home)
+
     def serving(self, target: Target, folder: Path, environment: Mapping[str, str]) -> ServingContainer:
         """What will serve a model. Raises DockerError or ImageError where its image cannot be had."""
         self._images.ensure(target.name)
