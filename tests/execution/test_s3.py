@@ -130,3 +130,18 @@ def test_what_was_left_half_written_is_swept_away(tmp_path) -> None:
     os.utime(folder / "object", (0, 0))
     ObjectStore(tmp_path).sweep()
     assert {each.name for each in folder.iterdir()} == {".trainyard-partial-new", "object"}
+
+
+def test_nothing_is_read_written_or_deleted_behind_a_link_out_of_the_store(tmp_path) -> None:
+    store, outside = ObjectStore(tmp_path / "s3"), tmp_path / "outside"
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    (tmp_path / "s3" / "bucket" / "link").symlink_to(outside)
+    (tmp_path / "s3" / "other").symlink_to(outside)
+    for uri in map(parse_uri, ("s3://bucket/link/secret", "s3://other/secret")):
+        for act in (store.list, store.read, store.delete, lambda uri: store.put_bytes(b"x", uri)):
+            with pytest.raises(StoreError, match="a link that leaves"):
+                act(uri)
+    assert store.list(parse_uri("s3://bucket/")) == []
+    assert (outside / "secret").read_text() == "secret"

@@ -99,7 +99,13 @@ class ObjectStore:
         self.root = root
 
     def path(self, uri: S3Uri) -> Path:
-        return self.root / uri.bucket / uri.key.rstrip("/")
+        """Raises StoreError where a link on the way leaves the store."""
+        path = self.root / uri.bucket / uri.key.rstrip("/")
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise StoreError(
+                f"{uri} is, or lies behind, a link that leaves {self.root}; put the files there instead"
+            )
+        return path
 
     def buckets(self) -> list[str]:
         if not self.root.is_dir():
@@ -123,7 +129,7 @@ class ObjectStore:
         """
         bucket = self.root / uri.bucket
         folder, _, name = uri.key.rpartition("/")
-        start = bucket / folder if folder else bucket
+        start = self.path(S3Uri(uri.bucket, folder))
         found = []
         for path in _files(start, name):
             key = path.relative_to(bucket).as_posix()
