@@ -192,7 +192,7 @@ def test_a_stopped_job_stores_nothing(submit, arguments, put, outputs, store) ->
 
 
 def test_what_cannot_begin_says_so(submit, arguments, store, put) -> None:
-    with pytest.raises(NotFound, match='Could not find model "arn.*model/other"'):
+    with pytest.raises(NotFound, match=r'Could not find model "arn.*model/other"'):
         submit({**arguments(), "ModelName": "other"})
     with pytest.raises(StoreError, match="no objects below s3://bucket/in/"):
         submit(arguments())
