@@ -8,7 +8,7 @@ import pytest
 from trainyard.definition.document import parse
 from trainyard.execution.machine import Machine
 from trainyard.execution.request import StopSignal
-from trainyard.execution.run import Run, StepEnd, storable
+from trainyard.execution.run import Run, StepEnd
 from trainyard.execution.targets import Targets
 
 
@@ -38,14 +38,6 @@ def test_arguments_have_values_for_expressions(run) -> None:
 def test_store_and_targets_are_the_machines(run, store) -> None:
     assert run.store is store
     assert run.targets is run.machine.targets
-
-
-@pytest.mark.parametrize("text", ["", "plain", "größe", "\ud800 bad", "\0"])
-def test_what_is_kept_can_be_kept(store, text) -> None:
-    store.state.add_execution("e", "p", {}, {}, {})
-    store.state.start_step("e", "S", "Fail")
-    store.state.update_step("e", "S", failure=storable(text))
-    assert store.state.step("e", "S")["failure"] == text.replace("\ud800", "\\ud800")
 
 
 def test_an_end_has_only_what_there_is() -> None:

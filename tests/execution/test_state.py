@@ -9,7 +9,7 @@ import pytest
 from trainyard.errors import StoreBusy
 from trainyard.execution import state as state_module
 from trainyard.execution.s3 import ObjectStore, parse_uri
-from trainyard.execution.state import State
+from trainyard.execution.state import State, storable
 
 
 def add(state: State, execution: str, pipeline: str = "p") -> None:
@@ -122,3 +122,11 @@ def test_a_store_that_another_keeps_to_itself_is_busy(tmp_path: Path, monkeypatc
     with pytest.raises(StoreBusy, match="is in use by others"):
         add(state, "e1")
     other.close()
+
+
+@pytest.mark.parametrize("text", ["", "plain", "größe", "\ud800 bad", "\0"])
+def test_text_is_stored_whatever_json_held(store, text) -> None:
+    store.state.add_execution("e", "p", {}, {}, {})
+    store.state.start_step("e", "S", "Fail")
+    store.state.update_step("e", "S", failure=storable(text))
+    assert store.state.step("e", "S")["failure"] == text.replace("\ud800", "\\ud800")
