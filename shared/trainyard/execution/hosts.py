@@ -154,7 +154,7 @@ class Hosts:
         if known is None or known.fleet is None:
             self._serving(
                 name
-            )  # one that is not there, or being created, is refused: nothing is kept or waited for
+            )  # one that is not there or being created is refused, and nothing is kept of it
         live, now = self._live(name), time.monotonic()
         fleet = live.fleet
         if fleet is not None and now - live.checked > _TRUST_SECONDS:
