@@ -152,9 +152,7 @@ class Hosts:
         """What answers for an endpoint now; started first where nothing does. Raises ModelError."""
         known = self._lives.get(name)
         if known is None or known.fleet is None:
-            self._serving(
-                name
-            )  # one that is not there or being created is refused, and nothing is kept of it
+            self._serving(name)  # absent or being created: refused, with nothing kept of it
         live, now = self._live(name), time.monotonic()
         fleet = live.fleet
         if fleet is not None and now - live.checked > _TRUST_SECONDS:
