@@ -33,7 +33,8 @@ CANDIDATES = 10  # places where a trend may bend, evenly over the first nine ten
 _REACH = 0.9
 _RIDGE = 0.3  # on changes of slope, of a counter scaled to 1 over a history scaled to 1
 _LEAST_RIDGE = 1e-6  # on offset and base rate: few days far apart leave them open
-_SIGNIFICANT = 2.0  # standard errors from which on a bend is a change point
+_SIGNIFICANT = 2.0  # standard errors from which on a bend is a change point,
+_LEAST_BEND = 0.01  # if it is as large as this as well, which is what Prophet draws
 _CELLS = 1_500_000  # values that are worked on at once: a few arrays of this size stay in memory
 
 
@@ -43,12 +44,17 @@ class TooLong(Exception):
 
 @dataclass(frozen=True)
 class Extracted:
-    """``values`` [n, columns] of the users ``code``, ascending; ``short`` had too few ``short_days`` each."""
+    """``values`` [n, columns] of the users ``code``, ascending; ``short`` had too few ``short_days`` each.
+
+    ``merged`` rows were further ones of their user's day, ``missing`` days lie between others and have no row.
+    """
 
     code: Array
     values: Array
     short: Array
     short_days: Array
+    merged: int = 0
+    missing: int = 0
 
 
 def columns(counters: Sequence[str]) -> list[str]:
@@ -62,8 +68,10 @@ def extract(code: Array, day: Array, values: Array) -> Extracted:
     ``code`` (int) says whose row it is, ``day`` (int) counts days, ``values`` is [row, counter], finite.
     Of several rows for one user and day the mean counts. Raises TooLong.
     """
+    rows = len(code)
     code, day, values = one_row_a_day(code, day, values)
-    if not len(code):
+    merged = rows - len(code)
+    if not rows:
         empty = np.empty(0, np.int64)
         return Extracted(empty, np.empty((0, values.shape[1] * len(PER_COUNTER))), empty, empty)
     starts = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
@@ -81,7 +89,9 @@ def extract(code: Array, day: Array, values: Array) -> Extracted:
         for some in np.array_split(users, -(-len(users) // size)):
             dense, there = _dense(day, values, starts[some], counts[some], span)
             out[some] = of_block(dense, there).reshape(len(some), -1)
-    return Extracted(code[starts[enough]], out[enough], code[starts[~enough]], counts[~enough])
+    missing = int((spans - counts)[enough].sum())
+    short = ~enough
+    return Extracted(code[starts[enough]], out[enough], code[starts[short]], counts[short], merged, missing)
 
 
 def one_row_a_day(code: Array, day: Array, values: Array) -> tuple[Array, Array, Array]:
@@ -120,13 +130,15 @@ def of_block(values: Array, there: Array) -> Array:
     around = (scaled - np.matmul(basis, weights)) * weight[:, :, None]
     freedom = np.maximum(weight.sum(axis=1) - 2, 1)
     noise = (around**2).sum(axis=1) / freedom[:, None]
-    error = np.sqrt(np.diagonal(inverse, axis1=1, axis2=2)[:, :, None] * noise[:, None])
+    # how far weights stray by noise alone: the ridge keeps them nearer to zero than their uncertainty says
+    spread = (np.matmul(inverse, gram) * inverse).sum(axis=2)
+    error = np.sqrt(spread[:, :, None] * noise[:, None])
     days = span - 1
     found = np.empty((users, counters, len(PER_COUNTER)))
     found[..., 0:3] = _periods(around, weight.sum(axis=1))
     found[..., 3] = weights[:, 0] * scale
     found[..., 4] = weights[:, 1] * scale / days
-    bends = np.abs(weights[:, 2:]) > np.maximum(_SIGNIFICANT * error[:, 2:], 1e-9)
+    bends = np.abs(weights[:, 2:]) > np.maximum(_SIGNIFICANT * error[:, 2:], _LEAST_BEND)
     found[..., 5], found[..., 6] = _between(bends, days)
     slopes = weights[:, 1:].cumsum(axis=1) * (scale / days)[:, None]
     found[..., 7], found[..., 8] = slopes.mean(axis=1), slopes.std(axis=1)

@@ -35,11 +35,13 @@ def naive(features, history):
         grid[day] = around
         power = np.abs(np.fft.rfft(grid)[1:]) ** 2
         best = np.argsort(-power, kind="stable")[:3]
-        error = np.sqrt(np.diag(inverse) * (around**2).sum() / max(len(day) - 2, 1))
+        error = np.sqrt(
+            np.diag(inverse @ basis.T @ basis @ inverse) * (around**2).sum() / max(len(day) - 2, 1)
+        )
         change = [
             at
             for at, bend, width in zip(bends, weights[2:], error[2:], strict=True)
-            if abs(bend) > max(2 * width, 1e-9)
+            if abs(bend) > max(2 * width, 0.01)
         ]
         stretches = np.diff([0, *change, days])
         slopes = np.cumsum(weights[1:]) * scale / days
