@@ -18,6 +18,7 @@ MEANINGS = {
     "labeled_twice": "a user that has two labels",
     "labeled_and_unlabeled": "an unlabelled row of a user that has a label",
     "constant_column": "a counter or feature that has one value in all labelled rows",
+    "silent_feature": "a feature of telemetry that has one value for all users",
 }
 
 

@@ -111,6 +111,7 @@ def handling(arguments: argparse.Namespace) -> dict[str, str]:
         "labeled_twice": done[arguments.on_conflict],
         "labeled_and_unlabeled": "dropped",
         "constant_column": done[arguments.on_constant],
+        "silent_feature": "left out",
     }
 
 

@@ -66,7 +66,18 @@ def read(folders: dict[str, Path], reader: Reader, rules: Rules, report: dict[st
     code, label, values = (
         np.concatenate([getattr(part, key) for part in parts]) for key in ("code", "label", "values")
     )
-    return Table(code, label, values, parts[0].columns)
+    return without_silent(Table(code, label, values, parts[0].columns), reader)
+
+
+def without_silent(table: Table, reader: Reader) -> Table:
+    """Telemetry may show no change point in any user's counter: features that never differ are left out."""
+    differ = table.values.min(axis=0) < table.values.max(axis=0)
+    if differ.all() or not reader.is_telemetry:
+        return table
+    silent = [column for column, told in zip(table.columns, differ, strict=True) if not told]
+    reader.findings.add("silent_feature", "all", len(silent), ({"column": column} for column in silent))
+    kept = np.flatnonzero(differ)
+    return replace(table, values=table.values[:, kept], columns=[table.columns[index] for index in kept])
 
 
 def check_labeled(inputs: dict[str, Rows]) -> None:

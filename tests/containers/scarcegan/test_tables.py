@@ -113,10 +113,14 @@ def histories():
 def test_telemetry_becomes_features(module, read, histories):
     histories["data_unlabeled"] += "unlabeled,3,9,9\nunlabeled,13,9,9\nshort,1,1,1\nshort,2,1,1\n"
     table, reader, report = read(**histories)
-    assert table.columns == module("features").columns(["games", "loss"])
-    assert table.values.shape == (5, 20) and report["kind"] == "telemetry"
+    columns = module("features").columns(["games", "loss"])
+    silent = [column for column in columns if column not in table.columns]
+    assert [column for column in columns if column in table.columns] == table.columns
+    assert "loss_offset" in table.columns and "games_offset" in table.columns
+    assert table.values.shape == (5, 20 - len(silent)) and report["kind"] == "telemetry"
+    assert (np.ptp(table.values, axis=0) > 0).all()
     counts = {name: found["count"] for name, found in reader.findings.as_json().items() if found["count"]}
-    assert counts == {"duplicate_day": 1, "missing_day": 1, "short_history": 1}
+    assert counts == {"duplicate_day": 1, "missing_day": 1, "short_history": 1, "silent_feature": len(silent)}
     assert reader.findings.as_json()["short_history"]["examples"] == [{"user": "short", "days": 2}]
 
 
