@@ -111,12 +111,15 @@ def histories():
 
 
 def test_telemetry_becomes_features(module, read, histories):
-    histories["data_unlabeled"] += "unlabeled,3,9,9\nunlabeled,13,9,9\nshort,1,1,1\nshort,2,1,1\n"
+    histories["data_unlabeled"] += "unlabeled,3,9,4\nunlabeled,13,9,4\nshort,1,1,1\nshort,2,1,1\n"
     table, reader, report = read(**histories)
     columns = module("features").columns(["games", "loss"])
     silent = [column for column in columns if column not in table.columns]
     assert [column for column in columns if column in table.columns] == table.columns
-    assert "loss_offset" in table.columns and "games_offset" in table.columns
+    assert {f"loss_period_{number}" for number in (1, 2, 3)} < set(silent), (
+        "each has a loss that never changes"
+    )
+    assert "loss_offset" in table.columns and not any(column.startswith("games") for column in silent)
     assert table.values.shape == (5, 20 - len(silent)) and report["kind"] == "telemetry"
     assert (np.ptp(table.values, axis=0) > 0).all()
     counts = {name: found["count"] for name, found in reader.findings.as_json().items() if found["count"]}
