@@ -18,7 +18,7 @@ import model_quality
 import numpy as np
 import plots
 import report
-from arguments import BadArgument, Parser
+from arguments import BadArgument, Parser, between
 from judging import Answers
 
 from trainyard.in_image.archives import BadArchive, extract_archive
@@ -59,6 +59,12 @@ def parse(argv: list[str] | None, opt_ml: OptMl) -> argparse.Namespace:
         ("registered", "registered"),
     ):
         parser.add_argument(f"--{name}", type=Path, default=opt_ml.processing / folder)
+    parser.add_argument(
+        "--prevalence",
+        type=between(0.0, 1.0),
+        default=0.0,
+        help="the share of risky users in the pool, if it is known: gives the precision to expect there",
+    )
     return parser.parse_args(argv)
 
 
@@ -71,18 +77,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
     rows, actual = test_rows(arguments.test, models[0])
     answers = judge(models, rows, actual)
     pool = read_rows(arguments.unlabeled, models[0]) if (arguments.unlabeled / "data.npy").exists() else None
-    more = (
-        [on_pool(each) for each in judge(models, pool, None)] if pool is not None else [{} for _ in answers]
-    )
-    lines = [
-        line
-        for each, extra in zip(answers, more, strict=True)
-        for line in model_quality.measured(each, extra)
-    ]
-    results = {
-        each.name: judging.binary(each) | judging.custom(each) | extra
-        for each, extra in zip(answers, more, strict=True)
-    }
+    results = {each.name: judging.binary(each) | judging.custom(each) for each in answers}
+    for each in judge(models, pool, None) if pool is not None else ():
+        results[each.name] |= on_pool(each, results[each.name]["recall"], arguments.prevalence)
+    lines = [line for each in answers for line in model_quality.measured(each, results[each.name])]
     pairs = comparing.side_by_side(results, registered)
     write(arguments, answers, results, lines, pairs)
     overall = results[answers[-1].name]
@@ -173,13 +171,22 @@ def judge(models: Sequence[model_files.Model], rows: Array, actual: Array | None
     return [*answers, judging.mean_of(name, answers, total)]
 
 
-def on_pool(answers: Answers) -> dict[str, float]:
-    """How much of the unlabelled pool is flagged, and how much is left unknown."""
-    return {
-        "unlabeled_flagged_share": float(answers.flagged.mean()),
+def on_pool(answers: Answers, recall: float, prevalence: float) -> dict[str, float]:
+    """How much of the unlabelled pool is flagged, how much is left unknown, and what precision to expect there.
+
+    Of ``prevalence`` risky rows the models find ``recall``, and whatever else they flag is not risky: kinds that
+    no label names count too, unlike in the precision on test rows.
+    """
+    flagged = float(answers.flagged.mean())
+    found = {
+        "unlabeled_flagged_share": flagged,
         "unlabeled_unknown_share": float((answers.predicted == len(answers.classes)).mean()),
         "unlabeled_rows": float(len(answers.score)),
     }
+    if prevalence:
+        found["unlabeled_precision"] = min(recall * prevalence / flagged, 1.0) if flagged else 0.0
+        found["prevalence"] = prevalence
+    return found
 
 
 def write(

@@ -33,14 +33,16 @@ class BadMetrics(Exception):
 
 
 def measured(answers: Answers, more: Mapping[str, float]) -> Iterator[dict[str, Any]]:
-    """The lines of metrics.csv of one model; ``more`` are further custom metrics."""
+    """The lines of metrics.csv of one model; of ``more`` those that no group states are custom metrics."""
+    stated: set[str] = set()
     for group, measure in _MEASURES.items():
         values, deviations = measure(answers), judging.deviations(answers, measure)
         for metric, value in values.items():
             deviation = float("nan") if metric in _FIXED else deviations[metric]
             yield _line(answers.name, group, metric, value, deviation)
-    for metric, value in more.items():
-        yield _line(answers.name, CUSTOM, metric, value, float("nan"))
+        stated |= values.keys()
+    for metric in [metric for metric in more if metric not in stated]:
+        yield _line(answers.name, CUSTOM, metric, more[metric], float("nan"))
     names = (*answers.classes, UNKNOWN)
     matrix = judging.confusion(answers).tolist()
     for name, row in zip(names, matrix, strict=True):

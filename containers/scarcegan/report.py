@@ -16,7 +16,8 @@ Results = Mapping[str, Mapping[str, float]]
 
 DEFINITIONS = {
     "recall": "The share of risky rows whose score reaches the threshold.",
-    "precision": "The share of rows at or above the threshold that are risky; 0 where none is.",
+    "precision": "The share of rows at or above the threshold that are risky; 0 where none is. It holds for as "
+    "many risky rows as the test has, and for its classes: in use it is lower where they are rarer.",
     "f1": "The harmonic mean of recall and precision.",
     "average_precision": "The area under the precision-recall curve, as a sum of steps: the mean precision over all "
     "thresholds. By chance it is the share of risky rows.",
@@ -91,6 +92,11 @@ def _verdict(mean: Answers, numbers: Mapping[str, float]) -> str:
         if "unlabeled_rows" in numbers
         else ""
     )
+    if "unlabeled_precision" in numbers:
+        pool += (
+            f" Where {numbers['prevalence']:.1%} of the pool are risky, expect {numbers['unlabeled_precision']:.0%} of "
+            "what is flagged there to be."
+        )
     return (
         f"Together the models find {numbers['recall']:.0%} of the risky rows{flagged}. Average precision is "
         f"{numbers['average_precision']:.3f}, where chance gives {chance:.3f}.{pool}"

@@ -63,7 +63,7 @@ def test_outputs(run, base):
     registered.mkdir()
     versions = [{"model": "fold_1", "version": 4, "status": "Approved", "metrics": {"recall": 0.0}}]
     (registered / "registered.json").write_text(json.dumps(versions))
-    ran = run("evaluate.py", base)
+    ran = run("evaluate.py", base, "--prevalence", "0.01")
     assert ran.returncode == 0, ran.stderr
     folder = base / "processing/evaluation"
     assert {path.name for path in folder.iterdir()} == {
@@ -76,6 +76,8 @@ def test_outputs(run, base):
     overall = found["overall"]
     assert overall["recall"] > 0.6 and overall["average_precision"] > 0.5 and overall["rows"] == 240
     assert overall["threshold"] == pytest.approx(0.35) and overall["unlabeled_rows"] == 240
+    expected = 0.01 * overall["recall"] / overall["unlabeled_flagged_share"]
+    assert overall["unlabeled_precision"] == pytest.approx(expected) and expected < overall["precision"]
     assert np.array(found["confusion"]["mean"]).sum() == 240 and found["classes"] == [*CLASSES, "unknown"]
     changes = {each["model"]: each for each in found["side_by_side"] if each["metric"] == "recall"}
     assert changes["fold_1"]["before"] == 0.0 and changes["fold_0"]["before"] is None
@@ -105,6 +107,11 @@ def test_an_archive_gives_the_same(run, base):
     assert ran.returncode == 0, ran.stderr
     assert evaluation(base) == before
     assert not list(models.rglob("ensemble.json")), "unpacked elsewhere"
+
+
+def test_a_prevalence_that_is_none(run, base):
+    assert run("evaluate.py", base, "--prevalence", "2").returncode == 1
+    assert "--prevalence: '2' is not a number from 0.0 to 1.0" in (base / "output/message").read_text()
 
 
 def no_models(base):

@@ -53,6 +53,7 @@ def page(module):
                 judging.Answers(name, classes, 3, 0.5, score, generator.integers(0, 5, 200), actual)
             )
         more = {"unlabeled_flagged_share": 0.02, "unlabeled_unknown_share": 0.05, "unlabeled_rows": 9.0}
+        more |= {"unlabeled_precision": 0.2, "prevalence": 0.01}
         results = {
             each.name: judging.binary(each) | judging.custom(each) | (more if pool else {}) for each in models
         }
@@ -73,6 +74,7 @@ def test_headline_and_self_containment(page):
     assert f"Together the models find {mean['recall']:.0%} of the risky rows" in parsed.text
     assert f"Average precision is {mean['average_precision']:.3f}, where chance gives 0.250." in parsed.text
     assert "Of the unlabelled pool they flag 2.0%, and 5.0% stay unknown." in parsed.text
+    assert "Where 1.0% of the pool are risky, expect 20% of what is flagged there to be." in parsed.text
     assert parsed.addresses == [] and "url(" not in html and "http" not in html
     assert parsed.tags.count("svg") == 4 and parsed.tags.count("details") == 3
     assert not re.search(r"<!-- \w+ -->", html)
