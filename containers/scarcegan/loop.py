@@ -33,9 +33,10 @@ class Loop:
         architecture = recipe.architecture
         row = tf.TensorSpec([None, architecture.features])
         number = tf.TensorSpec([], tf.int32)
-        self._walk = tf.function(self._steps, jit_compile=recipe.jit or None)
+        self._walk = tf.function(self._steps, jit_compile=recipe.jit or None, autograph=False)
         self._graph = tf.function(
             self._advance,
+            autograph=False,
             input_signature=(
                 State(*(tf.TensorSpec(shape) for shape in shapes(architecture))),
                 Rows(row, tf.TensorSpec([architecture.classes], tf.int32), row),

@@ -13,16 +13,17 @@ def distinct(uniforms: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
     """
     k = uniforms.shape[-1]
     enough = sizes >= k
-    chosen: list[tf.Tensor] = []
-    for position in range(k):
+
+    def draw(position: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         last = tf.where(enough, sizes - k + position, sizes - 1)
         spread = uniforms[:, :, position] * tf.cast(last + 1, tf.float64)
         drawn = tf.minimum(tf.cast(spread, tf.int32), last)
-        if chosen:
-            seen = tf.reduce_any(tf.stack(chosen, -1) == drawn[:, :, None], axis=-1)
-            drawn = tf.where(seen & enough, last, drawn)
-        chosen.append(drawn)
-    return tf.stack(chosen, -1)
+        seen = tf.reduce_any(chosen == drawn[:, :, None], axis=-1)
+        drawn = tf.where(seen & enough, last, drawn)
+        return position + 1, tf.where(tf.range(k) == position, drawn[:, :, None], chosen)
+
+    nothing = tf.fill(tf.shape(uniforms), -1)
+    return tf.while_loop(lambda position, _: position < k, draw, (0, nothing))[1]
 
 
 def labelled(seed: tf.Tensor, steps: int, per_class: int, counts: tf.Tensor) -> tf.Tensor:

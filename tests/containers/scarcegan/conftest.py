@@ -74,6 +74,9 @@ class Started:
     def text(self) -> str:
         return self._log.read_text()
 
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
     def wait(self) -> int:
         """The exit code; minus the signal's number if one ended it."""
         return self._ask({"wait": self.pid})
