@@ -11,6 +11,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+_MOST = 0.8  # of each class may be held out
+
 
 class TooFew(Exception):
     """Classes with too few users to split; the message says how many there are and how many it takes."""
@@ -85,6 +87,11 @@ def _check(members: Mapping[str, Array], plan: Plan) -> None:
     def enough(users: int) -> bool:
         return users - sum(_held_out(users, plan)) >= plan.folds
 
+    if plan.validation + plan.test > _MOST:
+        raise TooFew(
+            f"a validation share of {plan.validation:g} and a test share of {plan.test:g} leave too little to train "
+            f"on: together they may be {_MOST:g} at most. Set --validation-share or --test-share lower"
+        )
     few = [f"{name} has {len(users):,}" for name, users in members.items() if not enough(len(users))]
     if few:
         least = next(users for users in range(1, 100_000) if all(map(enough, range(users, users + 100))))

@@ -189,6 +189,15 @@ def test_a_missing_input(run, base):
     assert message(base).startswith("the input data_heavy is missing: there is no folder ")
 
 
+def test_nothing_held_out(run, base):
+    ran = run("preprocess.py", base, "--test-share", "0", "--validation-share", "0")
+    assert ran.returncode == 0, ran.stderr
+    found = arrays(base)
+    assert found["test_output/data.npy"].shape == (0, 50) and found["val_output_label/label.npy"].shape == (
+        0,
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

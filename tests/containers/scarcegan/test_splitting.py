@@ -97,6 +97,16 @@ def test_a_class_of_three(module):
         splitting.split(rank, label, plan(splitting), CLASSES)
 
 
+def test_everything_held_out(module):
+    splitting = module("splitting")
+    rank, label = users([50, 50, 50, 50])
+    with pytest.raises(
+        splitting.TooFew, match=r"a validation share of 0.5 and a test share of 0.5 leave too little"
+    ):
+        splitting.split(rank, label, plan(splitting, validation=0.5, test=0.5), CLASSES)
+    splitting.split(rank, label, plan(splitting, validation=0.3, test=0.5), CLASSES)
+
+
 def test_nothing_held_out(module):
     splitting = module("splitting")
     rank, label = users([8, 8, 8, 8])
