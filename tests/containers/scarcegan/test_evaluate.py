@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tarfile
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -91,6 +92,32 @@ def test_outputs(run, base):
     assert "version 4, Approved" in (folder / "report.html").read_text()
     assert f"evaluation:average_precision={overall['average_precision']:.6g};" in ran.stdout
     assert "evaluation:models=2;" in ran.stdout
+
+
+class Fixed:
+    """A model that gives the answers it is made with."""
+
+    class_names = list(CLASSES)
+    details: ClassVar = {"risky": 3}
+
+    def __init__(self, name, threshold, *answers):
+        self.name, self.threshold, self._answers = name, threshold, np.array(answers, np.float32)
+
+    def probabilities(self, rows):
+        return self._answers
+
+
+def test_the_mean_weighs_all_models_alike(module):
+    models = [
+        Fixed("mean", 0.2, [0.1, 0.0, 0.0, 0.6, 0.3], [0.0, 0.0, 0.0, 0.1, 0.9]),
+        Fixed("b", 0.6, [0.0, 0.0, 0.0, 0.3, 0.7], [0.5, 0.0, 0.0, 0.4, 0.1]),
+        Fixed("c", 0.4, [0.0, 0.4, 0.0, 0.6, 0.0], [0.6, 0.0, 0.0, 0.4, 0.0]),
+    ]
+    *single, mean = module("evaluate").judge(models, np.zeros((2, 3)), np.array([3, 0]))
+    assert [each.predicted.tolist() for each in single] == [[3, 4], [4, 0], [3, 0]]
+    assert mean.name == "mean_of_all", "another model has its name"
+    assert mean.predicted.tolist() == [3, 0] and mean.score.tolist() == pytest.approx([0.5, 0.3])
+    assert mean.threshold == pytest.approx(0.4) and mean.flagged.tolist() == [True, False]
 
 
 def test_an_archive_gives_the_same(run, base):

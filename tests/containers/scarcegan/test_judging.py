@@ -71,6 +71,12 @@ def test_decisions(module, rows):
     assert matrix[:, -1].sum() == sum(predicted == 4 for _, predicted, _ in rows)
 
 
+def test_a_score_at_the_threshold_is_flagged(module):
+    judging = module("judging")
+    answers = answers_of(judging, [(3, 3, 0.5), (0, 0, 0.1)], threshold=0.5)
+    assert answers.flagged.tolist() == [True, False]
+
+
 def test_the_example_of_the_guide(module):
     """AWS's own numbers for this confusion matrix: one of each, two falsely flagged."""
     judging = module("judging")

@@ -49,7 +49,9 @@ def test_outputs(run, base):
     assert ran.returncode == 0, ran.stderr
     found = arrays(base)
     train, label = found["train_output_data/data.npy"], found["train_output_label/label.npy"]
-    assert train.min() == 0 and train.max() == 1, "fitted on these rows, and on no others"
+    assert set(train.min(axis=0)) == {0} and set(train.max(axis=0)) == {1}, (
+        "fitted on these rows, and no others"
+    )
     sizes = json.loads((base / "processing/quality_output/quality.json").read_text())["sizes"]
     for split, labels in (("train", label), ("test", found["test_output/label.npy"])):
         counts = [sizes[split][name]["rows"] for name in LABELED]
