@@ -97,7 +97,7 @@ def test_outputs(run, base):
 class Fixed:
     """A model that gives the answers it is made with."""
 
-    class_names = list(CLASSES)
+    class_names: ClassVar = list(CLASSES)
     details: ClassVar = {"risky": 3}
 
     def __init__(self, name, threshold, *answers):
@@ -111,12 +111,12 @@ def test_the_mean_weighs_all_models_alike(module):
     models = [
         Fixed("mean", 0.2, [0.1, 0.0, 0.0, 0.6, 0.3], [0.0, 0.0, 0.0, 0.1, 0.9]),
         Fixed("b", 0.6, [0.0, 0.0, 0.0, 0.3, 0.7], [0.5, 0.0, 0.0, 0.4, 0.1]),
-        Fixed("c", 0.4, [0.0, 0.4, 0.0, 0.6, 0.0], [0.6, 0.0, 0.0, 0.4, 0.0]),
+        Fixed("c", 0.4, [0.0, 0.5, 0.0, 0.4, 0.1], [0.1, 0.0, 0.0, 0.4, 0.5]),
     ]
     *single, mean = module("evaluate").judge(models, np.zeros((2, 3)), np.array([3, 0]))
-    assert [each.predicted.tolist() for each in single] == [[3, 4], [4, 0], [3, 0]]
+    assert [each.predicted.tolist() for each in single] == [[3, 4], [4, 0], [1, 4]]
     assert mean.name == "mean_of_all", "another model has its name"
-    assert mean.predicted.tolist() == [3, 0] and mean.score.tolist() == pytest.approx([0.5, 0.3])
+    assert mean.predicted.tolist() == [3, 4] and mean.score.tolist() == pytest.approx([1.3 / 3, 0.3])
     assert mean.threshold == pytest.approx(0.4) and mean.flagged.tolist() == [True, False]
 
 

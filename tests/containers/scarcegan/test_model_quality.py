@@ -77,7 +77,11 @@ def test_the_values(module, stored):
     curve = binary["receiver_operating_characteristic_curve"]
     assert len(curve["false_positive_rates"]) == len(curve["true_positive_rates"]) == 200
     assert (curve["false_positive_rates"][-1], curve["true_positive_rates"][-1]) == (1.0, 1.0)
-    assert set(binary["precision_recall_curve"]) == {"precisions", "recalls"}
+    area = np.trapezoid(curve["true_positive_rates"], curve["false_positive_rates"])
+    assert area == pytest.approx(binary["auc"]["value"], abs=0.01) and area > 0.6
+    curve = binary["precision_recall_curve"]
+    area = np.sum(np.diff(curve["recalls"], prepend=0) * curve["precisions"])
+    assert area == pytest.approx(binary["au_prc"]["value"], abs=0.02) and area > 0.5
     custom = found["scarce_class_metrics"]
     assert custom["unlabeled_rows"] == {"value": 7.0, "standard_deviation": "NaN"}
     assert custom["threshold"] == {"value": 0.5, "standard_deviation": "NaN"}
