@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,21 +12,21 @@ from typing import Any
 
 import comparing
 import judging
-import model_files
+import model_archives
 import model_quality
 import numpy as np
 import plots
 import report
 from arguments import BadArgument, Parser, between
 from judging import Answers
+from model_archives import MEAN
+from model_files import BadModel, Model
 
-from trainyard.in_image.archives import BadArchive, extract_archive
 from trainyard.in_image.metrics import emit
 from trainyard.in_image.opt_ml import OptMl
 
 Array = np.ndarray[Any, Any]
 
-MEAN = "mean"
 RISKY = "risky"
 
 
@@ -39,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     opt_ml = OptMl.from_environment()
     try:
         evaluate(parse(argv, opt_ml))
-    except (EvaluationFailed, model_files.BadModel, comparing.BadRegistered, BadArgument, OSError) as error:
+    except (EvaluationFailed, BadModel, comparing.BadRegistered, BadArgument, OSError) as error:
         print(f"evaluation failed: {error}", file=sys.stderr, flush=True)
         opt_ml.message.parent.mkdir(parents=True, exist_ok=True)
         opt_ml.message.write_text(str(error).encode()[:1024].decode(errors="ignore"), encoding="utf-8")
@@ -72,8 +71,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Raises EvaluationFailed, BadModel, BadRegistered; nothing is written then."""
     began = time.perf_counter()
     registered = comparing.read(arguments.registered)
-    with tempfile.TemporaryDirectory() as scratch:
-        models = model_files.load_ensemble(models_folder(arguments.models, Path(scratch)))
+    models = model_archives.load(models_folder(arguments.models))
     rows, actual = test_rows(arguments.test, models[0])
     answers = judge(models, rows, actual)
     pool = read_rows(arguments.unlabeled, models[0]) if (arguments.unlabeled / "data.npy").exists() else None
@@ -91,20 +89,14 @@ def evaluate(arguments: argparse.Namespace) -> None:
     )
 
 
-def models_folder(folder: Path, scratch: Path) -> Path:
-    """Where ensemble.json is: in ``folder``, below it, or in the model.tar.gz there. Raises EvaluationFailed."""
-    for found in sorted(folder.rglob("ensemble.json")):
+def models_folder(folder: Path) -> Path:
+    """Where training's archives are, in ``folder`` or below it. Raises EvaluationFailed."""
+    for found in sorted(folder.rglob(f"{MEAN}.tar.gz")):
         return found.parent
-    for archive in sorted(folder.rglob("*.tar.gz")):
-        try:
-            extract_archive(archive, scratch)
-        except BadArchive as error:
-            raise EvaluationFailed(f"{archive} cannot be unpacked: {error}") from error
-        return models_folder(scratch, scratch / "no second one")
-    raise EvaluationFailed(f"no models in {folder}: neither ensemble.json nor a model.tar.gz that holds one")
+    raise EvaluationFailed(f"no models in {folder}: there is no {MEAN}.tar.gz, which training leaves")
 
 
-def test_rows(folder: Path, model: model_files.Model) -> tuple[Array, Array]:
+def test_rows(folder: Path, model: Model) -> tuple[Array, Array]:
     """Scaled rows and their labels. Raises EvaluationFailed."""
     rows = read_rows(folder, model)
     actual = _array(folder / "label.npy")
@@ -125,7 +117,7 @@ def test_rows(folder: Path, model: model_files.Model) -> tuple[Array, Array]:
     return rows, actual
 
 
-def read_rows(folder: Path, model: model_files.Model) -> Array:
+def read_rows(folder: Path, model: Model) -> Array:
     """data.npy of a folder, whose meta.json must name the model's columns and classes. Raises EvaluationFailed."""
     rows = _array(folder / "data.npy")
     try:
@@ -155,7 +147,7 @@ def read_rows(folder: Path, model: model_files.Model) -> Array:
     return rows
 
 
-def judge(models: Sequence[model_files.Model], rows: Array, actual: Array | None) -> list[Answers]:
+def judge(models: Sequence[Model], rows: Array, actual: Array | None) -> list[Answers]:
     """Each model's answers and, last, those of their mean; without ``actual`` nobody counts as risky."""
     total, answers = 0.0, []
     for model in models:
@@ -167,8 +159,7 @@ def judge(models: Sequence[model_files.Model], rows: Array, actual: Array | None
         classes = tuple(model.class_names)
         scores = probabilities[:, risky]
         answers.append(Answers(model.name, classes, risky, model.threshold, scores, predicted, known))
-    name = MEAN if MEAN not in {each.name for each in answers} else f"{MEAN}_of_all"
-    return [*answers, judging.mean_of(name, answers, total)]
+    return [*answers, judging.mean_of(MEAN, answers, total)]
 
 
 def on_pool(answers: Answers, recall: float, prevalence: float) -> dict[str, float]:

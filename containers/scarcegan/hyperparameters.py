@@ -13,6 +13,7 @@ from typing import Any
 from architecture import OUTPUTS
 from arguments import BadArgument, Parser, between
 from measures import BadRule, Rule
+from model_archives import MEAN
 from variants import VARIANTS
 
 SELECTIONS = ("loss", "average_precision", "last")
@@ -84,6 +85,8 @@ def specifications(
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise BadArgument(f"models: names must differ, there are {', '.join(names)}")
+    if MEAN in names:
+        raise BadArgument(f"models: {MEAN} is the name of all models together, no model's own")
     for spec in specs:
         if spec.options.batch_size % classes:
             size = spec.options.batch_size

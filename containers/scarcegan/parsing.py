@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import Any
 
+import days as written_days
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +14,6 @@ Array = np.ndarray[Any, Any]
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "-"]
 LARGEST = 1e30  # its square can still be summed; beyond are marks such as 1.7976931348623157e308
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?")
-_COMPACT = re.compile(r"(?:19|20|21)\d{6}")
-_WHOLE = re.compile(r"-?\d{1,9}(\.0)?")
 
 
 class Unreadable(Exception):
@@ -51,11 +48,7 @@ def days(column: pa.ChunkedArray) -> tuple[Array, str]:
             np.int64
         ), "dates"
     texts, rows = _distinct(column)
-    texts = [text.strip() for text in texts]
-    if all(_WHOLE.fullmatch(text) for text in texts) and not any(_COMPACT.fullmatch(text) for text in texts):
-        kind, found = "numbers", [int(text.removesuffix(".0")) for text in texts]
-    else:
-        kind, found = "dates", [_date(text) for text in texts]
+    found, kind = written_days.read(texts)
     lookup = np.array([*(0 if each is None else each for each in found), 0], np.int64)
     bad = np.array([*(each is None for each in found), True])[rows]
     if bad.any():
@@ -63,7 +56,7 @@ def days(column: pa.ChunkedArray) -> tuple[Array, str]:
         raise Unreadable(
             index,
             _text(column, index),
-            "is no day; days are written 2026-01-31, 20260131 or as whole numbers",
+            f"is no day; {written_days.POSSIBLE}",
         )
     return lookup[rows], kind if texts else ""
 
@@ -98,19 +91,6 @@ def _distinct(column: pa.ChunkedArray) -> tuple[list[str], Array]:
     texts = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
     indices = pa.chunked_array([chunk.indices for chunk in column.chunks], pa.int32())
     return [text or "" for text in texts], indices.fill_null(len(texts)).to_numpy()
-
-
-def _date(text: str) -> int | None:
-    match = _DATE.fullmatch(text)
-    written = match[1] if match else text
-    if _COMPACT.fullmatch(text):
-        written = f"{text[:4]}-{text[4:6]}-{text[6:]}"
-    elif match is None:
-        return None
-    try:
-        return int(np.datetime64(written, "D").astype(np.int64))
-    except ValueError:
-        return None
 
 
 def _number(text: str) -> float | None:

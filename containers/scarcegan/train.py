@@ -77,7 +77,7 @@ def channels(arguments: argparse.Namespace) -> dict[str, Path]:
 def train(arguments: argparse.Namespace, data: TrainingData, specs: list[ModelSpec]) -> None:
     """Raises Terminated, TrainingFailed."""
     import fitting
-    import model_files
+    import model_archives
     import tensor
 
     if arguments.deterministic == "true":
@@ -105,9 +105,7 @@ def train(arguments: argparse.Namespace, data: TrainingData, specs: list[ModelSp
         raise TrainingFailed(str(error)) from error
     finally:
         training_report.write(arguments.output_data_dir, progress, models, metrics)
-    for model in models:
-        model.save(arguments.model_dir / "models" / model.name)
-    model_files.save_ensemble(arguments.model_dir, [model.name for model in models])
+    model_archives.save(arguments.model_dir, models)
 
 
 def terminate(signum: int, frame: object) -> None:

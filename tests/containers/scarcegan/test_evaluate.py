@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import tarfile
 from typing import ClassVar
 
 import numpy as np
 import pytest
+
+from trainyard.in_image.archives import read_archive, write_archive
 
 CLASSES = ("dormant", "normal", "heavy", "risky")
 COLUMNS = ["x", "y", "z"]
@@ -34,7 +35,7 @@ def put(folder, data, label=None, columns=COLUMNS, classes=CLASSES):
 def base(module, tmp_path):
     """A job's folder with two small models whose classes lie along the first column, and test rows."""
     model_files = module("model_files")
-    names = []
+    models = []
     for number in range(2):
         kernel = np.zeros((3, 5), np.float32)
         kernel[0] = np.arange(5) * 6
@@ -47,9 +48,8 @@ def base(module, tmp_path):
             "format": model_files.FORMAT, "name": f"fold_{number}", "classes": list(CLASSES), "risky": 3,
             "columns": COLUMNS, "leeway": True, "layers": 1, "threshold": {"value": 0.3 + number / 10}, "scaler": {},
         }  # fmt: skip
-        names.append(details["name"])
-        model_files.Model(weights, details).save(tmp_path / "processing/models/models" / names[-1])
-    model_files.save_ensemble(tmp_path / "processing/models", names)
+        models.append(model_files.Model(weights, details))
+    module("model_archives").save(tmp_path / "processing/models", models)
     put(tmp_path / "processing/test_output", *rows_of(0))
     return tmp_path
 
@@ -109,31 +109,29 @@ class Fixed:
 
 def test_the_mean_weighs_all_models_alike(module):
     models = [
-        Fixed("mean", 0.2, [0.1, 0.0, 0.0, 0.6, 0.3], [0.0, 0.0, 0.0, 0.1, 0.9]),
+        Fixed("a", 0.2, [0.1, 0.0, 0.0, 0.6, 0.3], [0.0, 0.0, 0.0, 0.1, 0.9]),
         Fixed("b", 0.6, [0.0, 0.0, 0.0, 0.3, 0.7], [0.5, 0.0, 0.0, 0.4, 0.1]),
         Fixed("c", 0.4, [0.0, 0.5, 0.0, 0.4, 0.1], [0.1, 0.0, 0.0, 0.4, 0.5]),
     ]
     *single, mean = module("evaluate").judge(models, np.zeros((2, 3)), np.array([3, 0]))
     assert [each.predicted.tolist() for each in single] == [[3, 4], [4, 0], [1, 4]]
-    assert mean.name == "mean_of_all", "another model has its name"
     assert mean.predicted.tolist() == [3, 4] and mean.score.tolist() == pytest.approx([1.3 / 3, 0.3])
     assert mean.threshold == pytest.approx(0.4) and mean.flagged.tolist() == [True, False]
 
 
-def test_an_archive_gives_the_same(run, base):
+def test_archives_lie_where_they_may(run, base):
     assert run("evaluate.py", base).returncode == 0
     before = evaluation(base)
     models = base / "processing/models"
-    with tarfile.open(base / "model.tar.gz", "w:gz") as tar:
-        for path in models.iterdir():
-            tar.add(path, path.name)
     models.rename(base / "away")
-    (models / "deep").mkdir(parents=True)
-    (base / "model.tar.gz").rename(models / "deep/model.tar.gz")
+    models.mkdir()
+    (base / "away").rename(models / "deep")
     ran = run("evaluate.py", base)
     assert ran.returncode == 0, ran.stderr
     assert evaluation(base) == before
-    assert not list(models.rglob("ensemble.json")), "unpacked elsewhere"
+    assert {path.name for path in models.rglob("*") if path.is_file()} == {
+        "fold_0.tar.gz", "fold_1.tar.gz", "mean.tar.gz",
+    }, "unpacked elsewhere"  # fmt: skip
 
 
 def test_a_prevalence_that_is_none(run, base):
@@ -142,16 +140,17 @@ def test_a_prevalence_that_is_none(run, base):
 
 
 def no_models(base):
-    (base / "processing/models/ensemble.json").unlink()
+    (base / "processing/models/mean.tar.gz").unlink()
 
 
 def broken_archive(base):
-    no_models(base)
-    (base / "processing/models/model.tar.gz").write_bytes(b"half")
+    (base / "processing/models/mean.tar.gz").write_bytes(b"half")
 
 
 def broken_weights(base):
-    (base / "processing/models/models/fold_1/weights.npz").write_bytes(b"half")
+    archive = base / "processing/models/mean.tar.gz"
+    files = read_archive(archive)
+    write_archive(archive, files | {"models/fold_1/weights.npz": b"half"})
 
 
 def no_test(base):
@@ -191,8 +190,8 @@ def bad_registered(base):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (no_models, "neither ensemble.json nor a model.tar.gz that holds one"),
-        (broken_archive, "model.tar.gz cannot be unpacked"),
+        (no_models, "there is no mean.tar.gz"),
+        (broken_archive, "mean.tar.gz: not a whole .tar.gz"),
         (broken_weights, "fold_1/weights.npz"),
         (no_test, "test_output/data.npy cannot be read"),
         (other_columns, "its columns are not those that fold_0 was trained on: 'w', 'z'"),

@@ -84,6 +84,7 @@ def test_models_of_ones_own_in_json_and_as_the_toolkit_prints_it(specs, write):
         ([{"name": "a/b", "fold": 1}], "name 'a/b' must be"),
         ([{"fold": 1}], "name None must be"),
         ([{"name": "a", "fold": 1}, {"name": "a", "fold": 2}], "names must differ, there are a, a"),
+        ([{"name": "mean", "fold": 1}], "mean is the name of all models together"),
         ([{"name": "a", "fold": 1, "alfa": 1}], "a has alfa, possible are alpha, batch_size, body"),
         ([{"name": "a", "fold": 1, "alpha": 2}], "a: argument --alpha: '2' is not a number from 0.01 to 1"),
         ([{"name": "a", "fold": 1, "variant": "x"}], "a: argument --variant: invalid choice: 'x'"),

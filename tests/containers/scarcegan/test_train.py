@@ -41,8 +41,7 @@ def trained(tmp_path_factory, start):
 
 
 def test_four_models_are_left(trained, module):
-    files = module("model_files")
-    models = files.load_ensemble(trained / "model")
+    models = module("model_archives").load(trained / "model")
     assert [model.name for model in models] == [f"fold_{fold}" for fold in range(4)]
     rows = np.load(trained / "input/data/train_data/data.npy")
     risky = np.load(trained / "input/data/train_label/label.npy") == 3
@@ -52,7 +51,10 @@ def test_four_models_are_left(trained, module):
         assert model.details["threshold"]["recall"] == (flagged & positive).sum() / positive.sum() > 0.8
         assert model.details["threshold"]["precision"] >= 0.5 and model.details["fold"] == fold
         assert model.details["scaler"]["transform"] == "none" and len(model.details["data_digest"]) == 64
-    assert {path.name for path in (trained / "model").iterdir()} == {"models", "ensemble.json"}
+    assert {path.name for path in (trained / "model").iterdir()} == {
+        *(f"fold_{fold}.tar.gz" for fold in range(4)),
+        "mean.tar.gz",
+    }
 
 
 def test_the_log_has_every_metric(trained, module):
@@ -130,7 +132,7 @@ def test_models_of_ones_own(trained, tmp_path, start, module):
     ]
     job = start("train.py", tmp_path, "--models", repr(models), "--deterministic", "False")
     assert job.wait() == 0, job.text()
-    every, vanilla = module("model_files").load_ensemble(tmp_path / "model")
+    every, vanilla = module("model_archives").load(tmp_path / "model")
     assert sum(every.details["trained_on"]["labelled"].values()) == 250 and every.details["fold"] is None
     assert vanilla.details["options"]["variant"] == "vanilla" and not vanilla.details["leeway"]
     assert not (tmp_path / "checkpoints").exists()
