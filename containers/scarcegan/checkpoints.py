@@ -15,7 +15,19 @@ from hyperparameters import ModelSpec
 from model_files import write
 from state import State
 
-CODE = ("architecture", "losses", "networks", "sampling", "state", "steps", "loop", "fitting", "variants")
+CODE = (
+    "architecture",
+    "encoding",
+    "losses",
+    "networks",
+    "sampling",
+    "state",
+    "steps",
+    "loop",
+    "candidate",
+    "fitting",
+    "variants",
+)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from architecture import OUTPUTS
 from arguments import BadArgument, Parser, between
 from measures import BadRule, Rule
 from model_archives import MEAN
+from model_archives import MEAN
 from variants import VARIANTS
 
 SELECTIONS = ("loss", "average_precision", "last")
@@ -33,6 +34,7 @@ class Options:
     risky_weight: float = 1.0
     low_density_weight: float = 0.0
     low_density_epsilon: float = 0.65
+    encoding_bins: int = 0  # per feature; 0: the networks see features as they are
     body: tuple[int, ...] = (15, 21, 8)
     noise: int = 10
     generator_output: str = "relu"
@@ -111,6 +113,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "risky_weight": {"type": between(0.01, 1000.0)},
         "low_density_weight": {"type": between(0.0, 100.0)},
         "low_density_epsilon": {"type": between(0.01, 0.99)},
+        "encoding_bins": {"type": between(0, 1000, int)},
         "body": {"type": _widths},
         "noise": {"type": between(1, 1000, int)},
         "generator_output": {"choices": OUTPUTS},
@@ -135,6 +138,8 @@ def _specification(entry: Any, arguments: argparse.Namespace, folds: int) -> Mod
     name, fold = own.pop("name", None), own.pop("fold", None)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,40}[A-Za-z0-9])?", name):
         raise BadArgument(f"models: name {name!r} must be 1 to 42 letters, digits, - and _")
+    if name == MEAN:
+        raise BadArgument(f"models: no model may be called {MEAN}, which is all of them together")
     if fold is not None and (type(fold) is not int or not 0 <= fold < folds):
         raise BadArgument(
             f"models: {name} has fold {fold!r}, the data has folds 0 to {folds - 1}, or null for none"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import sampling
+from encoding import Encoding
 from state import State, shapes
 from steps import Batch, Recipe, make_step
 from tensor import tf
@@ -17,11 +19,29 @@ CHUNK = 100  # steps whose rows and noise are drawn together
 
 
 class Rows(NamedTuple):
-    """What a model learns from: labelled rows sorted by class, how many each class has, unlabelled rows."""
+    """What a model learns from: labelled rows sorted by class, how many each class has, unlabelled rows.
+
+    ``bins``: the encoding that the networks see the rows through (feature, low, high); without one, of no columns.
+    """
 
     labelled: tf.Tensor
     counts: tf.Tensor
     unlabelled: tf.Tensor
+    bins: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+def rows_of(
+    features: np.ndarray, labels: np.ndarray, unlabelled: np.ndarray, classes: int, encoding: Encoding | None
+) -> Rows:
+    """Rows as the loop takes them."""
+    counts = np.bincount(labels, minlength=classes).astype(np.int32)
+    encoding = encoding or Encoding.nothing()
+    return Rows(
+        tf.constant(features[np.argsort(labels, kind="stable")]),
+        tf.constant(counts),
+        tf.constant(unlabelled),
+        tuple(tf.constant(array) for array in encoding.arrays().values()),
+    )
 
 
 class Loop:
@@ -31,7 +51,9 @@ class Loop:
         self.recipe = recipe
         self._step = make_step(recipe)
         architecture = recipe.architecture
-        row = tf.TensorSpec([None, architecture.features])
+        row = tf.TensorSpec([None, recipe.columns or architecture.features])
+        width = architecture.features if recipe.columns else 0
+        bins = tuple(tf.TensorSpec([width], kind) for kind in (tf.int32, tf.float32, tf.float32))
         number = tf.TensorSpec([], tf.int32)
         self._walk = tf.function(self._steps, jit_compile=recipe.jit or None, autograph=False)
         self._graph = tf.function(
@@ -39,7 +61,7 @@ class Loop:
             autograph=False,
             input_signature=(
                 State(*(tf.TensorSpec(shape) for shape in shapes(architecture))),
-                Rows(row, tf.TensorSpec([architecture.classes], tf.int32), row),
+                Rows(row, tf.TensorSpec([architecture.classes], tf.int32), row, bins),
                 number,
                 number,
                 number,
@@ -75,15 +97,22 @@ class Loop:
 
     def _advance(self, state: State, rows: Rows, seed: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> State:
         chunk = first // CHUNK
-        return self._walk(state, self.draw(rows, seed, chunk), first - chunk * CHUNK, last - chunk * CHUNK)
+        batches, begin = self.draw(rows, seed, chunk), chunk * CHUNK
+        return self._walk(state, batches, rows.bins, first - begin, last - begin)
 
-    def _steps(self, state: State, batches: Batch, begin: tf.Tensor, end: tf.Tensor) -> State:
-        return tf.while_loop(
-            lambda position, _: position < end,
-            lambda position, state: (
-                position + 1,
-                self._step(state, Batch(*(part[position] for part in batches))),
-            ),
-            (begin, state),
-            parallel_iterations=1,
-        )[1]
+    def _steps(self, state: State, batches: Batch, bins: tuple, begin: tf.Tensor, end: tf.Tensor) -> State:
+        def body(position: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            batch = Batch(*(part[position] for part in batches))
+            if self.recipe.columns:
+                labelled, unlabelled = (encoded(part, *bins) for part in (batch.labelled, batch.unlabelled))
+                batch = batch._replace(labelled=labelled, unlabelled=unlabelled)
+            return position + 1, self._step(state, batch)
+
+        return tf.while_loop(lambda position, _: position < end, body, (begin, state), parallel_iterations=1)[
+            1
+        ]
+
+
+def encoded(rows: tf.Tensor, feature: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """As Encoding does it, here in the graph, because encoded rows are many times as wide."""
+    return tf.clip_by_value((tf.gather(rows, feature, axis=1) - low) / (high - low), 0.0, 1.0)

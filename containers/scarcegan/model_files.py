@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from architecture import log_probabilities
+from encoding import Encoding
 
 FORMAT = 1
 _CHUNK = 1 << 16  # rows answered at a time
@@ -56,7 +57,8 @@ class Model:
 
     def check(self, path: Path) -> None:
         """Raise BadModel if what answers need is missing, of other widths than model.json says, or not finite."""
-        width = len(self.columns)
+        encoding = self._encoding(path)
+        width = encoding.low.size if encoding else len(self.columns)
         needed = [f"body.{layer}" for layer in range(self.details["layers"])] + ["supervised"]
         for name in needed:
             kernel, bias = (self.weights.get(f"{name}.{part}") for part in ("kernel", "bias"))
@@ -87,6 +89,15 @@ class Model:
     def threshold(self) -> float:
         return float(self.details["threshold"]["value"])
 
+    def _encoding(self, path: Path) -> Encoding | None:
+        try:
+            encoding = Encoding.of(self.weights)
+        except KeyError as error:
+            raise BadModel(f"{path}: {error} is missing") from error
+        if encoding and not encoding.fits(len(self.columns)):
+            raise BadModel(f"{path}: its encoding does not fit {len(self.columns)} columns")
+        return encoding
+
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Of each class and, last, of unknown: float32 [rows, classes + 1].
 
@@ -97,15 +108,13 @@ class Model:
             raise ValueError(
                 f"features have shape {features.shape}, {self.name} needs [rows, {len(self.columns)}]"
             )
+        encoding = Encoding.of(self.weights)
         answers = np.empty((len(features), len(self.class_names) + 1), np.float32)
         for begin in range(0, len(features), _CHUNK):
             rows = slice(begin, begin + _CHUNK)
-            np.exp(
-                log_probabilities(
-                    self.weights, self.details["layers"], features[rows], self.details["leeway"]
-                ),
-                out=answers[rows],
-            )
+            seen = encoding(features[rows]) if encoding else features[rows]
+            logs = log_probabilities(self.weights, self.details["layers"], seen, self.details["leeway"])
+            np.exp(logs, out=answers[rows])
         return answers
 
     def scores(self, features: np.ndarray) -> np.ndarray:

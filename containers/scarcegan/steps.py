@@ -31,6 +31,9 @@ class Recipe:
     beta_1: float = 0.5
     beta_2: float = 0.999
     jit: bool = False
+    columns: int = (
+        0  # of rows before they are encoded to the networks' features; 0: networks see rows as they are
+    )
 
     @property
     def labels(self) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 PRELUDE = """
 import numpy as np
 from architecture import Architecture
-from loop import CHUNK, Loop, Rows
+from encoding import Encoding
+from loop import CHUNK, Loop, encoded, rows_of
 from losses import Weighting
 from state import State, arrays, first_state
 from steps import Batch, Recipe, make_step
@@ -16,12 +17,12 @@ be_deterministic()
 random = np.random.default_rng(5)
 shape = Architecture(7, 4)
 
-def rows_of(unlabelled=300, counts=(60, 50, 40, 9)):
-    make = lambda count: tf.constant(random.random((count, 7)), tf.float32)
-    return Rows(make(sum(counts)), tf.constant(counts), make(unlabelled))
+def made(unlabelled=300, counts=(60, 50, 40, 9), encoding=None):
+    draw = lambda count: random.random((count, 7)).astype(np.float32)
+    return rows_of(draw(sum(counts)), np.repeat(range(4), counts), draw(unlabelled), 4, encoding)
 
 recipe = Recipe(shape, VARIANTS["full"], 3, Weighting(), 16, 1e-3)
-loop, rows = Loop(recipe), rows_of()
+loop, rows = Loop(recipe), made()
 
 def same(one, other):
     return all((a == b).all() for a, b in zip(arrays(one), arrays(other)))
@@ -53,7 +54,7 @@ for wrong in ((0, 101), (50, 50), (60, 50)):
         raise AssertionError(wrong)
 
 for size in (301, 60):
-    loop.advance(first_state(shape, [0]), rows_of(size, (60, 50, 40, size // 30)), 3, 0, 1)
+    loop.advance(first_state(shape, [0]), made(size, (60, 50, 40, size // 30)), 3, 0, 1)
 assert loop._graph.experimental_get_tracing_count() == 1
 
 eager = State(*(tf.constant(array) for array in first_state(shape, [0])))
@@ -78,9 +79,32 @@ import dataclasses
 small = dataclasses.replace(recipe, architecture=Architecture(7, 4, body=(4,)))
 loops = Loop(small), Loop(dataclasses.replace(small, jit=True))
 first = first_state(small.architecture, [0])
-one, other = (arrays(made.advance(first, rows, 3, 0, 3)) for made in loops)
+one, other = (arrays(each.advance(first, rows, 3, 0, 3)) for each in loops)
 assert np.allclose(one.discriminator, other.discriminator, atol=1e-4)
 assert (one.discriminator != first.discriminator).any()
+""",
+        tmp_path,
+    )
+
+
+def test_encoded_in_the_graph_is_as_encoded_before(snippet, tmp_path):
+    snippet(
+        PRELUDE
+        + """
+import dataclasses
+raw, labels = random.random((2, 200, 7)).astype(np.float32), random.permutation(np.repeat(range(4), 50))
+encoding = Encoding.fit(raw[0], labels, 5)
+outside = random.normal(0.5, 1, (60, 7)).astype(np.float32)
+assert np.abs(encoded(outside, *encoding.arrays().values()) - encoding(outside)).max() < 1e-6
+
+wide = Architecture(encoding.low.size, 4, body=(4,))
+direct = dataclasses.replace(recipe, architecture=wide)
+through = dataclasses.replace(direct, columns=7)
+one = Loop(through).advance(first_state(wide, [0]), rows_of(raw[0], labels, raw[1], 4, encoding), 3, 0, 5)
+before = rows_of(encoding(raw[0]), labels, encoding(raw[1]), 4, None)
+other = Loop(direct).advance(first_state(wide, [0]), before, 3, 0, 5)
+for name, a, b in zip(State._fields, arrays(one), arrays(other)):
+    assert np.allclose(a, b, rtol=1e-4, atol=1e-6), name
 """,
         tmp_path,
     )

@@ -106,9 +106,24 @@ def not_finite(folder):
     np.savez(folder / "weights.npz", **weights)
 
 
+def torn_encoding(folder):
+    with np.load(folder / "weights.npz") as stored:
+        weights = dict(stored)
+    np.savez(folder / "weights.npz", **weights, **{"encoding.feature": np.zeros(3, int)})
+
+
+def encoding_of_others(folder):
+    torn_encoding(folder)
+    with np.load(folder / "weights.npz") as stored:
+        weights = dict(stored) | {"encoding.low": np.zeros(3), "encoding.high": np.zeros(3)}
+    np.savez(folder / "weights.npz", **weights)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (torn_encoding, "'encoding.low' is missing"),
+        (encoding_of_others, "its encoding does not fit 3 columns"),
         (broken_format, "format is 2, this code reads 1"),
         (broken_key, "columns missing"),
         (broken_columns, "body.0 is not a finite layer of 1 inputs"),

@@ -13,7 +13,7 @@ import numpy as np
 from reference import Reference
 import losses, state as states
 from architecture import Architecture
-from loop import Loop, Rows
+from loop import Loop, rows_of
 from losses import Weighting
 from steps import Batch, Recipe, make_step
 from tensor import be_deterministic, tf
@@ -22,9 +22,8 @@ from variants import VARIANTS
 be_deterministic()
 random = np.random.default_rng(5)
 shape = Architecture(7, 4)
-counts = np.array([60, 50, 40, 9], np.int32)
-labelled = random.random((counts.sum(), 7)).astype(np.float32)
-rows = Rows(*(tf.constant(part) for part in (labelled, counts, random.random((300, 7)).astype(np.float32))))
+features, unlabelled = random.random((2, 300, 7)).astype(np.float32)
+rows = rows_of(features[:159], np.repeat(range(4), (60, 50, 40, 9)), unlabelled, 4, None)
 
 def tensors(state):
     return states.State(*(tf.constant(array) for array in state))
