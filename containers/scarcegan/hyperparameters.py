@@ -14,7 +14,6 @@ from architecture import OUTPUTS
 from arguments import BadArgument, Parser, between
 from measures import BadRule, Rule
 from model_archives import MEAN
-from model_archives import MEAN
 from variants import VARIANTS
 
 SELECTIONS = ("loss", "average_precision", "last")
@@ -138,8 +137,6 @@ def _specification(entry: Any, arguments: argparse.Namespace, folds: int) -> Mod
     name, fold = own.pop("name", None), own.pop("fold", None)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,40}[A-Za-z0-9])?", name):
         raise BadArgument(f"models: name {name!r} must be 1 to 42 letters, digits, - and _")
-    if name == MEAN:
-        raise BadArgument(f"models: no model may be called {MEAN}, which is all of them together")
     if fold is not None and (type(fold) is not int or not 0 <= fold < folds):
         raise BadArgument(
             f"models: {name} has fold {fold!r}, the data has folds 0 to {folds - 1}, or null for none"

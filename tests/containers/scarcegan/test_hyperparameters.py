@@ -83,7 +83,6 @@ def test_models_of_ones_own_in_json_and_as_the_toolkit_prints_it(specs, write):
         ([{"name": "a", "fold": True}], "a has fold True"),
         ([{"name": "a/b", "fold": 1}], "name 'a/b' must be"),
         ([{"fold": 1}], "name None must be"),
-        ([{"name": "mean", "fold": 1}], "no model may be called mean"),
         ([{"name": "a", "fold": 1}, {"name": "a", "fold": 2}], "names must differ, there are a, a"),
         ([{"name": "mean", "fold": 1}], "mean is the name of all models together"),
         ([{"name": "a", "fold": 1, "alfa": 1}], "a has alfa, possible are alpha, batch_size, body"),
