@@ -20,6 +20,7 @@ TABLE = {
         {"sagemaker"},
         {"boto3"},
     ),
+    "pipelines.lambdas": (set(), {"boto3"}, {"boto3"}),  # AWS's runtime has nothing of ours
     "trainyard": (set(), set(), set()),
     "trainyard.errors": (set(), set(), set()),
     "trainyard.readers": (set(), set(), set()),
@@ -171,6 +172,8 @@ def test_every_import_goes_in_an_allowed_direction():
         ("trainyard.cli.run", "pipelines.compile", True, True),
         ("pipelines.prophet", "sagemaker.core", False, True),
         ("pipelines.prophet", "trainyard.execution", True, False),
+        ("pipelines.lambdas.register_models.lambda_function", "boto3", False, True),
+        ("pipelines.lambdas.register_models.lambda_function", "trainyard.errors", True, False),
         ("trainyard.images.plan", "trainyard.families_of_others", False, False),
         ("trainyard.images.build", "trainyard.execution", True, False),
         ("trainyard.preflight.training", "trainyard.execution.jobs", False, True),

@@ -103,6 +103,19 @@ def test_a_taken_port_leaves_nothing_behind(store, machine):
         assert Record(store.home).read() is None
 
 
+def test_a_private_one_is_beside_the_stores_and_has_no_rules(store, machine, client):
+    with up(store, machine) as url, endpoint.private(store, machine) as private:
+        client("s3", private).create_bucket(Bucket="made")
+        assert "made" in [each["Name"] for each in client("s3", url).list_buckets()["Buckets"]]
+        assert client("sagemaker", private).list_training_jobs()["TrainingJobSummaries"] == []
+        for service, operation in (("events", "list_rules"), ("logs", "describe_log_groups")):
+            with pytest.raises(ClientError, match="UnsupportedOperation"):
+                getattr(client(service, private), operation)()
+        assert Record(store.home).read().url in (url, "")
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", urlsplit(private).port)).close()
+
+
 def test_jobs_are_interrupted_on_request_and_end_with_the_endpoint(
     store, machine, client, put_script, namespaces
 ):

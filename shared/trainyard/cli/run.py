@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainyard.cli import interruption, local
 from trainyard.cli.progress import watching
+from trainyard.cli.reachable import reachable
 from trainyard.errors import UsageError
 from trainyard.execution.data import example_data, put_data
 from trainyard.execution.events import Note, Watcher
@@ -88,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     with watching(to_stderr=args.json) as watch:
         here = local.Local(watch, args.map, getattr(args, "with"))
         if args.resume:
-            finished = here.executor.resume(args.resume)
+            with reachable(here, here.store.execution(args.resume)["definition"]):
+                finished = here.executor.resume(args.resume)
         else:
             definition, name, parameters = _what(here, args, watch)
             if args.interrupt:
@@ -97,14 +99,15 @@ def run(args: argparse.Namespace) -> int:
             if args.dry_run:
                 plan = here.executor.plan(definition, name, parameters)
             else:
-                finished = here.executor.start(
-                    definition,
-                    name,
-                    parameters,
-                    parallel=args.parallel,
-                    selected=_selected(here, args),
-                    cache=args.cache or "content",
-                )
+                with reachable(here, definition):
+                    finished = here.executor.start(
+                        definition,
+                        name,
+                        parameters,
+                        parallel=args.parallel,
+                        selected=_selected(here, args),
+                        cache=args.cache or "content",
+                    )
     if args.dry_run:
         from trainyard.execution.jobs import printable
 

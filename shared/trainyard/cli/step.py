@@ -6,6 +6,7 @@ import argparse
 
 from trainyard.cli import local
 from trainyard.cli.progress import watching
+from trainyard.cli.reachable import reachable
 from trainyard.cli.run import with_data
 from trainyard.families import find_family
 
@@ -24,5 +25,8 @@ def run(args: argparse.Namespace) -> int:
         family = find_family(here.root, args.family)
         definition = here.definition(family, watch)
         parameters = with_data(here, family, local.settings(args.set), args.data, watch)
-        finished = here.executor.start(definition, family.name, parameters, selected=Selection((args.step,)))
+        with reachable(here, definition):
+            finished = here.executor.start(
+                definition, family.name, parameters, selected=Selection((args.step,))
+            )
     return local.finish(here.store, finished, as_json=args.json)

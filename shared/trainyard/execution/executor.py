@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from trainyard.definition import document as documents
@@ -47,6 +47,15 @@ class Executor:
         self._targets = targets
         self.watch = watch
         self.stop = StopSignal()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where jobs and functions of what is started from now on find the local AWS endpoint; empty: there is none."""
+        return self._machine.endpoint_url
+
+    @endpoint_url.setter
+    def endpoint_url(self, url: str) -> None:
+        self._machine = replace(self._machine, endpoint_url=url)
 
     def plan(
         self, definition: Mapping[str, Any], pipeline: str, parameters: Mapping[str, Any]

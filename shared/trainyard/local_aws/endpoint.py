@@ -8,11 +8,12 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from trainyard.errors import Conflict, NotFound
@@ -21,7 +22,7 @@ from trainyard.execution.hosts import Hosts
 from trainyard.execution.machine import Machine
 from trainyard.execution.store import DEFAULT_BUCKET, Store
 from trainyard.local_aws.background import Background
-from trainyard.local_aws.context import Context, Handler
+from trainyard.local_aws.context import Context, Emit, Handler
 from trainyard.local_aws.event_bus import EventBus
 from trainyard.local_aws.json_api import JsonApi, service_model
 from trainyard.local_aws.lambda_api import LambdaApi
@@ -46,6 +47,9 @@ _INTERRUPT = re.compile(re.escape(OURS) + r"training-jobs/([^/]+)/interrupt")
 NewMachine = Callable[[str], Machine]
 """Makes a machine for jobs that find the local endpoint at this address."""
 
+Composed = Callable[[str, ExitStack], tuple[Context, dict[str, Service]]]
+"""What answers at this address, and what it works with; the stack ends what was started for it."""
+
 
 def run(
     store: Store,
@@ -60,12 +64,41 @@ def run(
     Raises EndpointError where there is one already or the port is taken, and SetupError without rclone.
     """
     record = Record(store.home)
-    with record.held(), ExitStack() as closing:
+
+    def composed(url: str, closing: ExitStack) -> tuple[Context, dict[str, Service]]:
+        return compose(store, new_machine, url, record.folder, closing)
+
+    with record.held(), _answering(store, port, composed) as url:
+        ready(url)
+        record.write(Running(pid=os.getpid(), url=url, started=time.time()))
+        service_model("sagemaker")  # so that the first request does not wait for it
+        stop.wait()
+
+
+@contextmanager
+def private(store: Store, new_machine: NewMachine) -> Iterator[str]:
+    """An address that this process alone knows, on a free port: S3, SageMaker, its runtime, Lambda and logs of jobs.
+
+    It is not the store's endpoint: others may have theirs beside it. Nothing of it outlives the process. Raises
+    SetupError without rclone.
+    """
+
+    def composed(url: str, closing: ExitStack) -> tuple[Context, dict[str, Service]]:
+        return _jobs(store, new_machine, url, closing, Background(store), _no_events, _no_moto)
+
+    with _answering(store, 0, composed) as url:
+        yield url
+
+
+@contextmanager
+def _answering(store: Store, port: int, composed: Composed) -> Iterator[str]:
+    """The address where what is composed answers; at the end everything that it has accepted is ended."""
+    with ExitStack() as closing:
         router = Router({})
         server = Server(port, router)
         closing.callback(server.server_close)
         (store.home / "s3" / DEFAULT_BUCKET).mkdir(parents=True, exist_ok=True)
-        context, router.services = compose(store, new_machine, server.url, record.folder, closing)
+        context, router.services = composed(server.url, closing)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="server", daemon=True)
         thread.start()
         closing.callback(context.background.close, 0.0)  # what was accepted to the last
@@ -73,43 +106,59 @@ def run(
         closing.callback(server.shutdown)
         # before the server ends, which jobs may need to store results
         closing.callback(context.background.close, _GRACE)
-        ready(server.url)
-        record.write(Running(pid=os.getpid(), url=server.url, started=time.time()))
-        service_model("sagemaker")  # so that the first request does not wait for it
-        stop.wait()
+        yield server.url
 
 
 def compose(
     store: Store, new_machine: NewMachine, url: str, folder: Path, closing: ExitStack
 ) -> tuple[Context, dict[str, Service]]:
     """What the operations work with, and the services by the router's names; ``closing`` ends what they start."""
-    store.recorder.running()  # made before there are threads that could make two
-    s3 = S3(store.home / "s3")
-    closing.callback(s3.close)
     moto = Moto(store.database, folder / "moto.log")
     moto.start()
     closing.callback(moto.close)
-    hosts = Hosts(lambda: new_machine(url))
-    hosts.records.recover()
-    closing.callback(hosts.close)
     background = Background(store)
     bus = EventBus(moto, _deliverer(moto, background, url, lambda: context))
-    context = Context(
-        new_machine=lambda: replace(new_machine(url), hosts=hosts), background=background, emit=bus.emit
-    )
+    context, services = _jobs(store, new_machine, url, closing, background, bus.emit, moto)
     store.recorder.changes = job_events.announcer(context)
     background.start("schedules", bus.run, bus.close)
     background.start("package events", partial(packages.announce, context))
+    return context, {**services, "events": bus, "trainyard": Ours(context), "moto": moto}
+
+
+def _jobs(
+    store: Store,
+    new_machine: NewMachine,
+    url: str,
+    closing: ExitStack,
+    background: Background,
+    emit: Emit,
+    others: Service,
+) -> tuple[Context, dict[str, Service]]:
+    """The services that are ours or rclone's, and what they work with; ``others`` has the logs that are not of jobs."""
+    store.recorder.running()  # made before there are threads that could make two
+    s3 = S3(store.home / "s3")
+    closing.callback(s3.close)
+    hosts = Hosts(lambda: new_machine(url))
+    hosts.records.recover()
+    closing.callback(hosts.close)
+    context = Context(
+        new_machine=lambda: replace(new_machine(url), hosts=hosts), background=background, emit=emit
+    )
     return context, {
         "s3": s3,
         "sagemaker": JsonApi("sagemaker", sagemaker_operations(), context),
         "sagemaker-runtime": Runtime(hosts),
         "lambda": LambdaApi(context, url),
-        "logs": LogsApi(Streams(store), moto),
-        "events": bus,
-        "trainyard": Ours(context),
-        "moto": moto,
+        "logs": LogsApi(Streams(store), others),
     }
+
+
+def _no_events(detail_type: str, detail: Mapping[str, Any]) -> None:
+    """Nobody could have made rules for them."""
+
+
+def _no_moto(request: Request) -> Response:
+    raise AwsError("UnsupportedOperation", "only the logs of jobs are here; for more: trainyard local up")
 
 
 def _deliverer(moto: Moto, background: Background, url: str, context: Callable[[], Context]) -> Deliver:
