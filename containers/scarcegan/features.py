@@ -29,6 +29,7 @@ PER_COUNTER = (
 )
 MIN_DAYS = 10
 MAX_SPAN = 4000  # days, eleven years
+LARGEST = 1e30  # its square can still be summed; beyond are marks such as 1.7976931348623157e308
 CANDIDATES = 10  # places where a trend may bend, evenly over the first nine tenths
 _REACH = 0.9
 _RIDGE = 0.3  # on changes of slope, of a counter scaled to 1 over a history scaled to 1

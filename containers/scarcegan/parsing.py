@@ -9,11 +9,11 @@ import days as written_days
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from features import LARGEST
 
 Array = np.ndarray[Any, Any]
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "-"]
-LARGEST = 1e30  # its square can still be summed; beyond are marks such as 1.7976931348623157e308
 
 
 class Unreadable(Exception):
