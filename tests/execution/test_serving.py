@@ -84,3 +84,20 @@ def test_one_model_or_many(machine, store, tmp_path: Path, container, many) -> N
         if many or not container
         else ["weights" if "a.tar.gz" in container["ModelDataUrl"] else "a.tar.gz"]
     )
+
+
+@pytest.mark.parametrize(("uri", "many"), [("s3://b/models/", True), ("s3://b/models/a.tar.gz", False)])
+def test_a_package_of_a_family_that_serves_many_may_be_of_one(
+    store, environments, family, root, tmp_path: Path, uri, many
+) -> None:
+    assert family.serving.multi_model
+    write_archive(tmp_path / "a.tar.gz", {"weights": b"1"})
+    store.objects.put(tmp_path / "a.tar.gz", parse_uri("s3://b/models/a.tar.gz"))
+    targets = Targets({"image": Target("family", family.name)}, {family.name: family}, root)
+    launcher = VenvLauncher(environments, {family.name: family})
+    machine = Machine(store=store, launcher=launcher, targets=targets)
+    container = {"Image": "image", "ModelDataUrl": uri}
+    assert model_server(machine, container, tmp_path / "f", "package p").multi_model == many
+    with pytest.raises(EndpointError, match=r"none\.tar\.gz is not in the store any more"):
+        container = {"Image": "image", "ModelDataUrl": "s3://b/models/none.tar.gz"}
+        model_server(machine, container, tmp_path / "g", "package p")

@@ -99,9 +99,11 @@ def model_server(
 
 
 def _serves_many(machine: Machine, target: Target, container: Container, data: Path | None) -> bool:
-    """As its Mode says; a package has none, and is judged by its family or its data."""
+    """As its Mode says; a package has none: an archive is one model, a prefix is judged by its family or its data."""
     if container.get("Mode"):
         return bool(container["Mode"] == "MultiModel")
+    if data is not None and data.name.endswith(".tar.gz") and not data.is_dir():
+        return False
     if target.kind == "family":
         return machine.targets.families[target.name].serving.multi_model
     return data is not None and data.is_dir() and any(data.glob("*.tar.gz"))
