@@ -1,10 +1,13 @@
 """How well ScarceGAN finds KDD Cup 1999's rare attacks, with gradient boosting on the same labelled rows beside it.
 
     PYTHON benchmarks/scarcegan_quality.py --data FOLDER [--tasks r2l u2r weak-r2l] [--seeds 5] [--set NAME=VALUE]
+        [--only scarcegan | boosting] [--output FILE]
 
-PYTHON has the family's packages and scikit-learn. Four fold models per seed and their mean, as a training job
-makes them, and one model on all labelled rows (``all``). Decisions by the likeliest class, and by thresholds
-chosen on the folds (mean of four: the mean of their thresholds). The configuration was fixed before measuring.
+PYTHON has the family's packages for the one, scikit-learn for the other. FOLDER holds the two files of the contest;
+where TRAINYARD_KDD_CACHE names a folder, what was read is kept there as arrays. Four fold models per seed and their
+mean, as a training job makes them, and one model on all labelled rows (``all``). Decisions by the likeliest class,
+and by thresholds chosen on the folds (mean of four: the mean of their thresholds). The configuration was fixed
+before measuring.
 """
 
 from __future__ import annotations
@@ -44,10 +47,9 @@ def scarcegan(task: kdd99.Task, seed: int, options: list[str]) -> dict[str, dict
     import hyperparameters
     from training_data import TrainingData
 
-    columns = [f"{name}" for name in kdd99.FEATURES]
     held = task.folds[0]  # the model on all rows keeps its last weights, whatever these say
     data = TrainingData(
-        columns, list(task.classes), task.features, task.labels, task.unlabelled,
+        kdd99.FEATURES, list(task.classes), task.features, task.labels, task.unlabelled,
         task.folds, task.unlabelled_folds, {}, (task.features[held], task.labels[held]),
     )  # fmt: skip
     entries = [{"name": f"fold_{fold}", "fold": fold} for fold in range(len(task.folds))]
@@ -57,7 +59,8 @@ def scarcegan(task: kdd99.Task, seed: int, options: list[str]) -> dict[str, dict
     )
     specs = hyperparameters.specifications(arguments, len(task.folds), len(task.classes), True)
     job = fitting.Job(data, "", arguments.interval, False, False, None, lambda *_: None, lambda: False)
-    models = [fitting.fit(spec, job, LOOPS, {}) for spec in specs]
+    loops = fitting.Loops()
+    models = [fitting.fit(spec, job, loops, {}) for spec in specs]
     answers = np.stack([model.probabilities(task.test) for model in models])
     risky = len(task.classes) - 1
     found: dict[str, list] = {"single fold": []}
@@ -130,22 +133,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", choices=kdd99.TASKS, default=kdd99.TASKS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--set", action="append", default=[], help="a hyperparameter, NAME=VALUE")
-    parser.add_argument("--no-boosting", action="store_true")
+    parser.add_argument("--only", choices=("scarcegan", "boosting"))
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args(argv)
     options = [
         part for entry in arguments.set for part in (f"--{entry.split('=')[0]}", entry.split("=", 1)[1])
     ]
+    if arguments.only != "boosting":
+        import tensor
+
+        tensor.be_deterministic()
     train, test = (read(arguments.data, name) for name in (kdd99.TRAIN, kdd99.TEST))
     everything: dict[str, Any] = {}
     for name in arguments.tasks:
         seeds = []
         for seed in range(arguments.seeds):
             began, task = time.monotonic(), kdd99.task(name, train, test, seed)
-            rows = scarcegan(task, seed, options)
-            if not arguments.no_boosting:
-                rows |= boosting(task, seed)
-            seeds.append(rows)
+            rows = {} if arguments.only == "boosting" else scarcegan(task, seed, options)
+            seeds.append(rows if arguments.only == "scarcegan" else rows | boosting(task, seed))
             print(f"{name} seed {seed}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         everything[name] = summary(seeds)
         print(table(name, everything[name]), flush=True)
@@ -167,9 +172,4 @@ def read(folder: Path, name: str) -> kdd99.Table:
 
 
 if __name__ == "__main__":
-    import fitting as _fitting
-    import tensor
-
-    tensor.be_deterministic()
-    LOOPS = _fitting.Loops()
     raise SystemExit(main())
