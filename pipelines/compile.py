@@ -122,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
 def _module_name(family: Family) -> str:
     name = family.name.replace("-", "_")
     if not (PIPELINES / f"{name}.py").is_file():
-        others = {file.stem for file in PIPELINES.glob("*.py")} - {"__init__", "compile"}
+        others = {file.stem for file in PIPELINES.glob("[!_]*.py")} - {"compile"}
         raise DefinitionError(
             f"family {family.name!r} has no pipeline module pipelines/{name}.py; there are: "
             f"{', '.join(sorted(others)) or 'none yet'}; write one that offers build(family, session)"

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from tests.pipelines.reading import every_step
 from trainyard.definition import document as definition_document
 from trainyard.definition.runnable import check_runnable
 from trainyard.execution.steps import RULES
@@ -62,13 +62,6 @@ def name(request) -> str:
 @pytest.fixture
 def document(name) -> dict[str, Any]:
     return json.loads(GOLDEN[name].read_text())
-
-
-def every_step(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for step in steps:
-        yield step
-        for branch in ("IfSteps", "ElseSteps"):
-            yield from every_step(step["Arguments"].get(branch, []))
 
 
 def compile_in(home: Path, family: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.pipelines.reading import every_step, references
 from trainyard.families import Family, find_family, repository_root
 
 ROOT = repository_root()
@@ -28,26 +28,6 @@ def document() -> dict[str, Any]:
 def steps(document) -> dict[str, dict[str, Any]]:
     """All steps by name, those of the branches too."""
     return {step["Name"]: step for step in every_step(document["Steps"])}
-
-
-def every_step(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for step in steps:
-        yield step
-        for branch in ("IfSteps", "ElseSteps"):
-            yield from every_step(step["Arguments"].get(branch, []))
-
-
-def references(part: Any) -> set[str]:
-    """What every ``Get`` in a part of the definition gets, without the branches of a condition."""
-    match part:
-        case {"Get": str(reference)}:
-            return {reference}
-        case dict():
-            branches = ("IfSteps", "ElseSteps")
-            return {found for key, one in part.items() if key not in branches for found in references(one)}
-        case list():
-            return {found for one in part for found in references(one)}
-    return set()
 
 
 def test_steps_follow_their_data(document, steps):
@@ -77,17 +57,6 @@ def test_steps_follow_their_data(document, steps):
     }
 
 
-def test_every_parameter_is_used_and_every_reference_is_declared(document, steps):
-    declared = [parameter["Name"] for parameter in document["Parameters"]]
-    used = {
-        reference.removeprefix("Parameters.")
-        for step in steps.values()
-        for reference in references(step)
-        if reference.startswith("Parameters.")
-    }
-    assert sorted(declared) == sorted(used)
-
-
 def test_the_parameters_of_a_run(document):
     parameters = {one["Name"]: (one["Type"], one.get("DefaultValue")) for one in document["Parameters"]}
     expected = {
@@ -105,20 +74,6 @@ def test_the_parameters_of_a_run(document):
         "ModelApprovalStatus": ("String", "PendingManualApproval"),
     }
     assert parameters | expected == parameters
-
-
-def test_every_hyperparameter_of_the_manifest_can_be_set(document, steps, family):
-    parameters = {parameter["Name"]: parameter for parameter in document["Parameters"]}
-    passed = steps["Train"]["Arguments"]["HyperParameters"]
-    types = {"integer": "Integer", "continuous": "Float", "categorical": "String", "text": "String"}
-
-    assert list(passed) == [hyperparameter.name for hyperparameter in family.training.hyperparameters]
-    for hyperparameter in family.training.hyperparameters:
-        name = "".join(word.capitalize() for word in hyperparameter.name.split("_"))
-        assert references(passed[hyperparameter.name]) == {f"Parameters.{name}"}
-        assert parameters[name]["Type"] == types[hyperparameter.type]
-        assert parameters[name]["DefaultValue"] == hyperparameter.default
-        assert parameters[name].get("EnumValues", []) == list(hyperparameter.values)
 
 
 def test_training_is_sharded_interruptible_and_measured_as_the_manifest_says(steps, family):
@@ -184,15 +139,6 @@ def test_jobs_are_cached_and_all_calls_retried(steps):
         )
         assert len(policies) == len(retried)
         assert all(one in policy["ExceptionType"] for one, policy in zip(retried, policies, strict=True))
-
-
-def test_the_options_given_to_preprocess_are_options_of_the_script(steps, family):
-    words = steps["Preprocess"]["Arguments"]["AppSpecification"]["ContainerArguments"]
-    options, values = words[::2], words[1::2]
-    script = (family.folder / "preprocess.py").read_text()
-    assert {"--customer-column", "--timestamp-column", "--value-column", "--horizon"} <= set(options)
-    assert [option for option in options if f'"{option}"' not in script] == []
-    assert all(references(value) for value in values)
 
 
 def test_no_input_reads_the_checkpoints_beside_it(steps):
