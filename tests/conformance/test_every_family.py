@@ -9,6 +9,8 @@ import re
 import tarfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import pytest
 from pipelines import compile as compiler
 from tests.conftest import without_docker
 from trainyard.definition import document as documents
-from trainyard.errors import DockerError, ImageError
+from trainyard.errors import DockerError, ImageError, NotFound
 from trainyard.execution.begun import Finished
 from trainyard.execution.data import example_data
 from trainyard.execution.deployment import Deployment
@@ -30,6 +32,7 @@ from trainyard.execution.launchers.docker import DockerLauncher
 from trainyard.execution.launchers.venv import VenvLauncher
 from trainyard.execution.machine import Machine
 from trainyard.execution.s3 import parse_uri
+from trainyard.execution.serving import data_uri, packaged_containers
 from trainyard.execution.store import Store, default_home
 from trainyard.execution.targets import Targets
 from trainyard.families import Family, find_families, repository_root
@@ -52,6 +55,7 @@ class Trained:
     definition: dict[str, Any]
     parameters: dict[str, str]
     finished: Finished
+    packages: list[dict[str, Any]]  # that the execution has registered in the family's group
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +83,8 @@ def train(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         example = {key: str(value) for key, value in family.example.parameters.items()}
         parameters = {"InputDataUri": data, **example}
         finished = executor.start(definition, name, parameters)
-        return Trained(family, store, executor, targets, machine, definition, parameters, finished)
+        packages = registered(store, name)  # before another execution adds its own to this new store
+        return Trained(family, store, executor, targets, machine, definition, parameters, finished, packages)
 
     return run
 
@@ -90,17 +95,37 @@ def trained(request: pytest.FixtureRequest, train) -> Trained:
     return train(*request.param)
 
 
-def packages(trained: Trained) -> list[dict[str, Any]]:
-    rows = trained.store.state.steps(trained.finished.execution)
-    return [row["result"] for row in rows if row["kind"] == "RegisterModel"]
+def registered(store: Store, group: str) -> list[dict[str, Any]]:
+    try:
+        return [store.registry.describe(each["arn"]) for each in store.registry.versions(group)]
+    except NotFound:
+        return []
 
 
-def test_the_pipeline_succeeds_and_registers_a_package(trained: Trained) -> None:
+def test_the_pipeline_succeeds_and_registers_what_it_is_to(trained: Trained) -> None:
     assert trained.finished.status == "Succeeded", trained.finished.reason
-    [package] = packages(trained)
-    assert package["ModelPackageGroupName"] == trained.family.name
-    assert package["ModelApprovalStatus"] == "PendingManualApproval"
-    assert trained.store.registry.metrics(package["ModelPackageArn"])
+    assert trained.packages
+    for package in trained.packages:
+        assert package["ModelApprovalStatus"] == "PendingManualApproval"
+        assert trained.store.registry.metrics(package["ModelPackageArn"])
+    assert len({model_of(package) for package in trained.packages}) == len(trained.packages)
+    rows = trained.store.state.steps(trained.finished.execution)
+    steps = [row["result"]["ModelPackageArn"] for row in rows if row["kind"] == "RegisterModel"]
+    if any(step.type == "RegisterModel" for step in documents.parse(trained.definition).all_steps()):
+        assert steps == [package["ModelPackageArn"] for package in trained.packages] and len(steps) == 1
+    else:  # a function does it: the archives of the models, but for one of all together
+        assert steps == [] and len(trained.packages) >= len(archives(trained)) - 1
+
+
+def model_of(package: dict[str, Any]) -> str:
+    [container] = packaged_containers(package)
+    return data_uri(container)
+
+
+def archives(trained: Trained) -> list[str]:
+    rows = trained.store.state.steps(trained.finished.execution)
+    outputs = [uri for row in rows if row["kind"] == "Training" for uri in row["outputs"] or {}]
+    return [uri for uri in outputs if "/output/model" in uri and uri.endswith(".tar.gz")]
 
 
 def test_every_metric_of_the_manifest_is_in_the_log(trained: Trained) -> None:
@@ -146,15 +171,36 @@ def contents(archive: Path) -> dict[str, bytes]:
         return {name: file.read() for name, file in files.items() if file}
 
 
+@dataclass(frozen=True)
+class Served:
+    url: str
+    target: str | None
+
+
 @pytest.fixture(scope="module")
-def endpoint(trained: Trained):
-    if not packages(trained):
+def endpoints(trained: Trained) -> Iterator[list[Served]]:
+    """Of the first package; and, where that is one of the archives that the family serves together, of those."""
+    if not trained.packages:
         pytest.fail(f"nothing was registered: {trained.finished.reason}")
-    package = packages(trained)[0]
-    deployment = Deployment(trained.machine, package, name=trained.family.name, port=0)
-    with deployment.endpoint:
-        yield deployment.endpoint.url
-    deployment.remove()
+    package, target = trained.packages[0], trained.family.example.target_model
+    prefix, _, archive = model_of(package).rpartition("/")
+    served = [(package, target)]
+    if target and archive:
+        [container] = packaged_containers(package)
+        together = {**container, "Mode": "MultiModel", "ModelDataUrl": f"{prefix}/"}
+        assert archive == target
+        served = [
+            (package, None),
+            (package | {"InferenceSpecification": {"Containers": [together]}}, target),
+        ]
+    with ExitStack() as stack:
+        found = []
+        for number, (of, target) in enumerate(served):
+            deployment = Deployment(trained.machine, of, name=f"{trained.family.name}-{number}", port=0)
+            stack.callback(deployment.remove)
+            stack.enter_context(deployment.endpoint)
+            found.append(Served(deployment.endpoint.url, target))
+        yield found
 
 
 def send(url: str, body: bytes, content_type: str, target: str | None) -> tuple[int, bytes]:
@@ -170,13 +216,14 @@ def send(url: str, body: bytes, content_type: str, target: str | None) -> tuple[
         return error.code, error.read()
 
 
-def test_its_own_request_gets_its_own_answer(trained: Trained, endpoint: str) -> None:
+def test_its_own_request_gets_its_own_answer(trained: Trained, endpoints: list[Served]) -> None:
     family, example = trained.family, trained.family.example
     body = (family.folder / example.request).read_bytes()
-    status, answer = send(endpoint, body, family.serving.content_types[0], example.target_model)
-    assert status == 200, answer
     expected = json.loads((family.folder / example.answer).read_text())
-    assert_alike(json.loads(answer), expected)
+    for endpoint in endpoints:
+        status, answer = send(endpoint.url, body, family.serving.content_types[0], endpoint.target)
+        assert status == 200, answer
+        assert_alike(json.loads(answer), expected)
 
 
 def assert_alike(answer: Any, expected: Any, where: str = "answer") -> None:
@@ -196,16 +243,18 @@ def assert_alike(answer: Any, expected: Any, where: str = "answer") -> None:
         assert answer == expected, where
 
 
-def test_its_bad_requests_are_refused_with_a_message(trained: Trained, endpoint: str) -> None:
-    example = trained.family.example
-    cases = json.loads((trained.family.folder / example.bad_requests).read_text())
+def test_its_bad_requests_are_refused_with_a_message(trained: Trained, endpoints: list[Served]) -> None:
+    cases = json.loads((trained.family.folder / trained.family.example.bad_requests).read_text())
     assert cases
-    for case in cases:
-        target = case.get("target_model", example.target_model)
-        status, answer = send(endpoint, case["body"].encode(), case["content_type"], target)
-        assert status == case["status"], f"{case['name']}: {status} {answer!r}"
-        assert json.loads(answer)["message"], case["name"]
-        assert b"Traceback" not in answer
+    for endpoint in endpoints:
+        for case in cases:
+            if "target_model" in case and not endpoint.target:
+                continue
+            target = case.get("target_model", endpoint.target)
+            status, answer = send(endpoint.url, case["body"].encode(), case["content_type"], target)
+            assert status == case["status"], f"{case['name']}: {status} {answer!r}"
+            assert json.loads(answer)["message"], case["name"]
+            assert b"Traceback" not in answer
 
 
 @pytest.mark.parametrize("name", FAMILIES)
