@@ -19,6 +19,7 @@ import pytest
 
 from pipelines import compile as compiler
 from tests.conftest import without_docker
+from trainyard.cli.reachable import reachable
 from trainyard.definition import document as documents
 from trainyard.errors import DockerError, ImageError, NotFound
 from trainyard.execution.begun import Finished
@@ -46,12 +47,24 @@ TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
+class Here:
+    """What cli.local.Local is to a command."""
+
+    store: Store
+    launcher: ByTarget
+    targets: Targets
+    executor: Executor
+
+    def machine(self, endpoint_url: str = "") -> Machine:
+        return Machine(
+            store=self.store, launcher=self.launcher, targets=self.targets, endpoint_url=endpoint_url
+        )
+
+
+@dataclass(frozen=True)
 class Trained:
     family: Family
-    store: Store
-    executor: Executor
-    targets: Targets
-    machine: Machine
+    here: Here
     definition: dict[str, Any]
     parameters: dict[str, str]
     finished: Finished
@@ -76,15 +89,15 @@ def train(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         targets = Targets({}, FAMILIES, ROOT, images, as_images=launcher == "docker")
         in_venvs = VenvLauncher(environments, FAMILIES, isolate=isolate)
         launcher = ByTarget({"family": in_venvs, "docker": DockerLauncher(images, store.home)})
-        executor = Executor(store, launcher, targets)
-        machine = Machine(store=store, launcher=launcher, targets=targets)
+        here = Here(store, launcher, targets, Executor(store, launcher, targets))
         definition = compiler.cached_definition(family, default_home() / "compiled")
         data = example_data(store, family, environments.python(family))
         example = {key: str(value) for key, value in family.example.parameters.items()}
         parameters = {"InputDataUri": data, **example}
-        finished = executor.start(definition, name, parameters)
+        with reachable(here, definition):
+            finished = here.executor.start(definition, name, parameters)
         packages = registered(store, name)  # before another execution adds its own to this new store
-        return Trained(family, store, executor, targets, machine, definition, parameters, finished, packages)
+        return Trained(family, here, definition, parameters, finished, packages)
 
     return run
 
@@ -107,9 +120,9 @@ def test_the_pipeline_succeeds_and_registers_what_it_is_to(trained: Trained) -> 
     assert trained.packages
     for package in trained.packages:
         assert package["ModelApprovalStatus"] == "PendingManualApproval"
-        assert trained.store.registry.metrics(package["ModelPackageArn"])
+        assert trained.here.store.registry.metrics(package["ModelPackageArn"])
     assert len({model_of(package) for package in trained.packages}) == len(trained.packages)
-    rows = trained.store.state.steps(trained.finished.execution)
+    rows = trained.here.store.state.steps(trained.finished.execution)
     steps = [row["result"]["ModelPackageArn"] for row in rows if row["kind"] == "RegisterModel"]
     if any(step.type == "RegisterModel" for step in documents.parse(trained.definition).all_steps()):
         assert steps == [package["ModelPackageArn"] for package in trained.packages] and len(steps) == 1
@@ -123,21 +136,22 @@ def model_of(package: dict[str, Any]) -> str:
 
 
 def archives(trained: Trained) -> list[str]:
-    rows = trained.store.state.steps(trained.finished.execution)
+    rows = trained.here.store.state.steps(trained.finished.execution)
     outputs = [uri for row in rows if row["kind"] == "Training" for uri in row["outputs"] or {}]
     return [uri for uri in outputs if "/output/model" in uri and uri.endswith(".tar.gz")]
 
 
 def test_every_metric_of_the_manifest_is_in_the_log(trained: Trained) -> None:
-    rows = trained.store.state.steps(trained.finished.execution)
+    rows = trained.here.store.state.steps(trained.finished.execution)
     seen = {item["MetricName"] for row in rows if row["kind"] == "Training"
             for item in row["result"]["FinalMetricDataList"]}  # fmt: skip
     assert seen == {metric.name for metric in trained.family.training.metrics}
 
 
 def test_a_second_run_takes_every_job_from_the_cache(trained: Trained) -> None:
-    again = trained.executor.start(trained.definition, trained.family.name, trained.parameters)
-    rows = trained.store.state.steps(again.execution)
+    with reachable(trained.here, trained.definition):
+        again = trained.here.executor.start(trained.definition, trained.family.name, trained.parameters)
+    rows = trained.here.store.state.steps(again.execution)
     jobs = [row for row in rows if row["kind"] in {"Processing", "Training"}]
     assert {row["name"]: row["cache_note"] for row in jobs if not row["cache_source"]} == {}
 
@@ -152,12 +166,12 @@ def test_an_image_gives_what_its_environment_gives(train, name: str) -> None:
 
 def results(trained: Trained) -> dict[str, Any]:
     """The property files that conditions judge by, and the files of the models."""
-    rows = trained.store.state.steps(trained.finished.execution)
+    rows = trained.here.store.state.steps(trained.finished.execution)
     outputs = {row["name"]: row["outputs"] or {} for row in rows}
     evaluation, models = {}, {}
     for step in documents.parse(trained.definition).all_steps():
         for uri in outputs.get(step.name, {}):
-            path = trained.store.objects.path(parse_uri(uri))
+            path = trained.here.store.objects.path(parse_uri(uri))
             if uri.rpartition("/")[2] in {Path(file.file_path).name for file in step.property_files}:
                 evaluation[step.name] = json.loads(path.read_text())
             elif step.type == "Training" and "/output/model" in uri:
@@ -196,7 +210,9 @@ def endpoints(trained: Trained) -> Iterator[list[Served]]:
     with ExitStack() as stack:
         found = []
         for number, (of, target) in enumerate(served):
-            deployment = Deployment(trained.machine, of, name=f"{trained.family.name}-{number}", port=0)
+            deployment = Deployment(
+                trained.here.machine(), of, name=f"{trained.family.name}-{number}", port=0
+            )
             stack.callback(deployment.remove)
             stack.enter_context(deployment.endpoint)
             found.append(Served(deployment.endpoint.url, target))
