@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import wait_until
 from trainyard.cli.interruption import Interruption, check, interrupting, parse
-from trainyard.cli.local import result
+from trainyard.cli.results import result
 from trainyard.errors import StoreBusy, UsageError
 from trainyard.execution import events
 from trainyard.execution.s3 import parse_uri

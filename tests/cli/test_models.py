@@ -43,6 +43,16 @@ def test_versions_are_listed_with_their_metrics(registry, capsys):
     ]
 
 
+def test_versions_that_are_models_of_one_job_say_which_and_of_many_metrics_some_are_shown(registry, capsys):
+    request = {"CustomerMetadataProperties": {"ModelKey": "fold_0"}}
+    registry.register("scarcegan", request, {"confusion_matrix.0.0": 1, **{f"m{i}": i for i in range(20)}})
+    assert main(["models", "scarcegan"]) == 0
+    heads, _, second, _, more = capsys.readouterr().out.splitlines()
+    assert heads.split() == ["VERSION", "MODEL", "STATUS", "CREATED", *(f"m{i}" for i in range(10))]
+    assert second.split()[:2] == ["2", "fold_0"]
+    assert more == "all 21 metrics: trainyard models compare scarcegan"
+
+
 def test_one_version_is_shown_with_decisions(registry, capsys):
     registry.decide("prophet", 1, "Rejected", by="Ada", reason="too slow")
     assert main(["models", "prophet", "1"]) == 0

@@ -6,7 +6,7 @@ import argparse
 import json
 import time
 
-from trainyard.cli import local
+from trainyard.cli import results
 from trainyard.cli.table import table
 from trainyard.execution.store import Store, describe_execution
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     store = Store()
     if args.execution:
-        document = local.result(store, args.execution)
+        document = results.result(store, args.execution)
         if args.json:
             print(json.dumps(document, indent=2))
         else:

@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from trainyard.cli.notable import notable
 from trainyard.cli.table import table
 from trainyard.errors import NotFound, UsageError
 from trainyard.execution.store import default_home
@@ -66,12 +67,19 @@ def _groups(registry: Registry, as_json: bool) -> int:
 
 def _versions(registry: Registry, group: str, as_json: bool) -> int:
     versions = registry.versions(group)
-    metrics = list(dict.fromkeys(name for each in versions for name in each["metrics"]))
+    every = list(dict.fromkeys(name for each in versions for name in each["metrics"]))
+    metrics = notable(every)
+    named = any(each["model"] for each in versions)
     rows = [
-        [each["version"], each["status"], each["created"], *(each["metrics"].get(name) for name in metrics)]
+        [each["version"], *([each["model"]] if named else []), each["status"], each["created"],
+         *(each["metrics"].get(name) for name in metrics)]
         for each in versions
-    ]
-    _print(versions, table(("VERSION", "STATUS", "CREATED", *metrics), rows), as_json)
+    ]  # fmt: skip
+    header = ("VERSION", *(("MODEL",) if named else ()), "STATUS", "CREATED", *metrics)
+    more = (
+        f"\n\nall {len(every)} metrics: trainyard models compare {group}" if len(every) > len(metrics) else ""
+    )
+    _print(versions, table(header, rows) + more, as_json)
     return 0
 
 

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainyard.cli import interruption, local
+from trainyard.cli import given, interruption, local, results
 from trainyard.cli.progress import watching
 from trainyard.cli.reachable import reachable
 from trainyard.errors import UsageError
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         ]
         print(json.dumps(steps, indent=2) if args.json else _plan_text(steps))
         return 0
-    return local.finish(here.store, finished, as_json=args.json)
+    return results.finish(here.store, finished, as_json=args.json)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -141,15 +141,16 @@ def _selected(here: local.Local, args: argparse.Namespace) -> Selection | None:
 def _what(
     here: local.Local, args: argparse.Namespace, watch: Watcher
 ) -> tuple[dict[str, Any], str, dict[str, str]]:
-    parameters = local.settings(args.set)
+    parameters = given.settings(args.set)
     if args.definition:
         if args.data:
             raise UsageError(
                 "--data goes with a family; with --definition, store it with `trainyard s3 cp` and --set"
             )
-        return local.read_definition(args.definition), args.name or Path(args.definition).stem, parameters
+        return given.read_definition(args.definition), args.name or Path(args.definition).stem, parameters
     family = find_family(here.root, args.family)
     definition = here.definition(family, watch)
+    parameters = given.with_revision(definition, parameters, here.root)
     return definition, family.name, with_data(here, family, parameters, args.data, watch, dry=args.dry_run)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from trainyard.cli import local
+from trainyard.cli import given, local, results
 from trainyard.cli.progress import watching
 from trainyard.cli.reachable import reachable
 from trainyard.cli.run import with_data
@@ -24,9 +24,10 @@ def run(args: argparse.Namespace) -> int:
         here = local.Local(watch, args.map, getattr(args, "with"))
         family = find_family(here.root, args.family)
         definition = here.definition(family, watch)
-        parameters = with_data(here, family, local.settings(args.set), args.data, watch)
+        parameters = given.with_revision(definition, given.settings(args.set), here.root)
+        parameters = with_data(here, family, parameters, args.data, watch)
         with reachable(here, definition):
             finished = here.executor.start(
                 definition, family.name, parameters, selected=Selection((args.step,))
             )
-    return local.finish(here.store, finished, as_json=args.json)
+    return results.finish(here.store, finished, as_json=args.json)

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from trainyard.cli.notable import notable
 from trainyard.cli.table import table
 
 _WIDEST_NOTE = 60
 
 
 def summary(document: dict[str, Any]) -> str:
-    """The text for ``cli.local.result``'s document."""
+    """The text for ``cli.results.result``'s document."""
     steps = [_step(entry) for entry in document["PipelineExecutionSteps"]]
     seconds = (document["EndTime"] or time.time()) - document["CreationTime"]
     parts = [
@@ -38,7 +39,7 @@ def summary(document: dict[str, Any]) -> str:
     for package in document["ModelPackages"]:
         arn, status = package["ModelPackageArn"], package["ModelApprovalStatus"]
         group, version = arn.split("/")[-2:]
-        metrics = "  ".join(f"{name} {value:.4g}" for name, value in package["Metrics"].items())
+        metrics = "  ".join(f"{name} {package['Metrics'][name]:.4g}" for name in notable(package["Metrics"]))
         how = f"; approve with: trainyard models approve {group} {version} --by NAME --reason TEXT"
         said = f"{status}{'' if status == 'Approved' else how}"
         parts.append("\n  ".join(filter(None, (f"registered: {arn}", said, metrics))))

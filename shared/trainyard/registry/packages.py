@@ -77,9 +77,12 @@ class Registry(Groups):
         return metrics
 
     def versions(self, group: str) -> list[dict[str, Any]]:
-        """The versions of a group, oldest first: version, arn, status, created, metrics; raises NotFound."""
+        """The versions of a group, oldest first: version, arn, model, status, created, metrics; raises NotFound.
+
+        ``model`` is the property ModelKey of versions that are one of several models of a job, else "".
+        """
         query = """
-            SELECT version, created, metrics,
+            SELECT version, created, request, metrics,
                 (SELECT status FROM model_package_approvals AS approvals
                  WHERE approvals.group_name = packages.group_name AND approvals.version = packages.version
                  ORDER BY id DESC LIMIT 1) AS status
@@ -91,6 +94,7 @@ class Registry(Groups):
             {
                 "version": row["version"],
                 "arn": package_arn(group, row["version"]),
+                "model": json.loads(row["request"]).get("CustomerMetadataProperties", {}).get("ModelKey", ""),
                 "status": row["status"],
                 "created": row["created"],
                 "metrics": json.loads(row["metrics"]),
