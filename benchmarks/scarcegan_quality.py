@@ -1,12 +1,12 @@
 """How well ScarceGAN finds KDD Cup 1999's rare attacks, with gradient boosting on the same labelled rows beside it.
 
     PYTHON benchmarks/scarcegan_quality.py --data FOLDER [--tasks r2l u2r weak-r2l] [--seeds 5] [--set NAME=VALUE]
-        [--only scarcegan | boosting] [--output FILE]
+        [--repeats 1] [--only scarcegan | boosting] [--output FILE]
 
 PYTHON has the family's packages for the one, scikit-learn for the other. FOLDER holds the two files of the contest;
 where TRAINYARD_KDD_CACHE names a folder, what was read is kept there as arrays. Four fold models per seed and their
 mean, as a training job makes them, and one model on all labelled rows (``all``). Decisions by the likeliest class,
-and by thresholds chosen on the folds (mean of four: the mean of their thresholds). The configuration was fixed
+and by thresholds chosen on the folds (of the mean: the mean of their thresholds). The configuration was fixed
 before measuring.
 """
 
@@ -42,7 +42,7 @@ def judge(task: kdd99.Task, scores: np.ndarray, flagged: np.ndarray) -> dict[str
     }
 
 
-def scarcegan(task: kdd99.Task, seed: int, options: list[str]) -> dict[str, dict[str, float]]:
+def scarcegan(task: kdd99.Task, seed: int, options: list[str], repeats: int) -> dict[str, dict[str, float]]:
     import fitting
     import hyperparameters
     from training_data import TrainingData
@@ -52,7 +52,11 @@ def scarcegan(task: kdd99.Task, seed: int, options: list[str]) -> dict[str, dict
         kdd99.FEATURES, list(task.classes), task.features, task.labels, task.unlabelled,
         task.folds, task.unlabelled_folds, {}, (task.features[held], task.labels[held]),
     )  # fmt: skip
-    entries = [{"name": f"fold_{fold}", "fold": fold} for fold in range(len(task.folds))]
+    entries: list[dict[str, Any]] = [
+        {"name": f"fold_{fold}-{repeat}", "fold": fold, "seed": seed + 1000 * repeat}
+        for repeat in range(repeats)
+        for fold in range(len(task.folds))
+    ]
     entries += [{"name": "all", "fold": None, "selection": "last"}]
     arguments = hyperparameters.parser(None).parse_args(
         ["--models", json.dumps(entries), "--seed", str(seed), "--interval", "500", *options]
@@ -67,7 +71,9 @@ def scarcegan(task: kdd99.Task, seed: int, options: list[str]) -> dict[str, dict
     for model, answer in zip(models[:-1], answers[:-1], strict=True):
         found["single fold"].append(_rows(task, answer, model.threshold, risky))
     mean = answers[:-1].mean(axis=0)
-    found["mean of four"] = [_rows(task, mean, float(np.mean([m.threshold for m in models[:-1]])), risky)]
+    found[f"mean of {len(models) - 1}"] = [
+        _rows(task, mean, float(np.mean([m.threshold for m in models[:-1]])), risky)
+    ]
     found["all"] = [_rows(task, answers[-1], models[-1].threshold, risky)]
     return {
         name: {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
@@ -133,6 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", choices=kdd99.TASKS, default=kdd99.TASKS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--set", action="append", default=[], help="a hyperparameter, NAME=VALUE")
+    parser.add_argument("--repeats", type=int, default=1, help="models per fold")
     parser.add_argument("--only", choices=("scarcegan", "boosting"))
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args(argv)
@@ -149,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
         seeds = []
         for seed in range(arguments.seeds):
             began, task = time.monotonic(), kdd99.task(name, train, test, seed)
-            rows = {} if arguments.only == "boosting" else scarcegan(task, seed, options)
+            rows = {} if arguments.only == "boosting" else scarcegan(task, seed, options, arguments.repeats)
             seeds.append(rows if arguments.only == "scarcegan" else rows | boosting(task, seed))
             print(f"{name} seed {seed}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         everything[name] = summary(seeds)
