@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.pipelines.reading import every_step, references
+from trainyard.cli.main import main
+from trainyard.execution import functions
+from trainyard.execution.s3 import parse_uri
+from trainyard.execution.store import Store, default_home
 from trainyard.families import Family, find_family, repository_root
 
 ROOT = repository_root()
 GOLDEN = ROOT / "tests" / "pipelines" / "golden" / "scarcegan.json"
+ENDED = ("Succeeded", "Failed")
 INPUTS = ["data_unlabeled", "data_risky", "data_dormant", "data_normal", "data_heavy"]
 
 
@@ -131,3 +139,75 @@ def test_each_step_has_an_instance_type_of_its_own(steps):
 def test_no_commit_changes_the_definition(document):
     parameters = {each["Name"]: each for each in document["Parameters"]}
     assert parameters["GitRevision"]["DefaultValue"] == ""
+
+
+LIST_WRONGLY = """
+import boto3
+def lambda_handler(event, context):
+    folder = event["training_job"] + "/registered/"
+    boto3.client("s3").put_object(Bucket="trainyard-local", Key=folder + "registered.json", Body=b"[3]")
+    return {"RegisteredUri": "s3://trainyard-local/" + folder}
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run `trainyard run` in a store of its own; the answer has the steps that were not taken from the cache."""
+    real = default_home()
+    for name in ("venvs", "compiled"):
+        (real / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(real / name)
+    monkeypatch.setenv("TRAINYARD_HOME", str(tmp_path))
+
+    def call(*words: str) -> tuple[int, list[str], dict[str, Any]]:
+        code = main(["run", *words, "--json"])
+        document = json.loads(capsys.readouterr().out)
+        steps = document["PipelineExecutionSteps"]
+        ran = [each for each in steps if "CacheHitResult" not in each and each["StepStatus"] in ENDED]
+        return code, [each["StepName"] for each in ran], document
+
+    return call
+
+
+@pytest.mark.slow
+def test_what_has_changed_runs_and_a_failed_evaluation_goes_on_where_it_failed(run, namespaces):
+    store, quick = Store(), ("--set", "Steps=60", "--set", "Interval=30", "--set", "MinRecall=0")
+    quick += ("--set", "MinAveragePrecision=0")
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("lambda_function.py", LIST_WRONGLY)
+    settings = {"Runtime": "python3.11", "Handler": "lambda_function.lambda_handler", "Timeout": 60}
+    functions.create(store, "register_models", settings, content.getvalue())  # comes before the repository's
+
+    code, ran, document = run("scarcegan", *quick)
+    assert code != 0 and ran == ["Preprocess", "Train", "Registered", "Evaluate"]
+    assert "is no list of registered versions" in document["FailureReason"]
+    job = {each["StepName"]: each for each in document["PipelineExecutionSteps"]}["Train"]["Metadata"]
+    name = job["TrainingJob"]["Arn"].rpartition("/")[2]
+    store.objects.put_bytes(b"[]", parse_uri(f"s3://trainyard-local/{name}/registered/registered.json"))
+    functions.delete(store, functions.Reference("register_models"))
+
+    code, _, document = run("--resume", "last")
+    attempts = {each["StepName"]: each["AttemptCount"] for each in document["PipelineExecutionSteps"]}
+    assert code == 0
+    assert attempts == {
+        "Preprocess": 1, "Train": 1, "Registered": 1, "Evaluate": 2, "CheckQuality": 1, "RegisterModels": 1
+    }  # fmt: skip
+    assert {each["ModelApprovalStatus"] for each in document["ModelPackages"]} == {"PendingManualApproval"}
+    first = [each["ModelPackageArn"] for each in document["ModelPackages"]]
+    assert len(first) == 4
+
+    judged = ["CheckQuality", "RegisterModels"]
+    code, ran, document = run(
+        "scarcegan", *quick
+    )  # the function that lists is another one now, its list is not
+    assert (code, ran) == (0, ["Registered", *judged])
+    code, ran, document = run("scarcegan", *quick)
+    assert (code, ran) == (0, judged)
+    assert [each["ModelPackageArn"] for each in document["ModelPackages"]] == first
+    code, ran, document = run("scarcegan", *quick, "--set", "Alpha=0.8")
+    assert (code, ran) == (0, ["Train", "Registered", "Evaluate", *judged])
+    assert len(store.registry.versions("scarcegan")) == 8
+    evaluation = Path(document["Reports"][0]).with_name("evaluation.json")
+    before = {(each["model"], each["version"]) for each in json.loads(evaluation.read_text())["side_by_side"]}
+    assert before == {("fold_0", "1"), ("fold_1", "2"), ("fold_2", "3"), ("fold_3", "4"), ("mean", "4")}
