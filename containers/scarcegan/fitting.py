@@ -78,6 +78,8 @@ def fit(spec: ModelSpec, job: Job, loops: Loops, reports: dict[str, Progress]) -
     if progress is None:
         progress = Progress(0, first_state(architecture, candidate.seeds))
     progress.resumed_at = progress.step
+    if 0 < progress.step < spec.options.steps:
+        print(f"{spec.name}: resumed at iteration {progress.step}", flush=True)
     reports[spec.name] = progress
     rows = rows_of(part.features, part.labels, part.unlabelled, architecture.classes, candidate.encoding)
     loop, steps = loops.of(candidate.recipe), spec.options.steps

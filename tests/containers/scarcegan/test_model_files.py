@@ -53,6 +53,7 @@ def test_the_same_answers_after_a_round_trip(files, make, tmp_path):
     assert (loaded.flags(ROWS) == (probabilities[:, 3] >= 0.25)).all() and 0 < loaded.flags(ROWS).sum() < 500
     with zipfile.ZipFile(tmp_path / "models/fold_0/weights.npz") as stored:
         assert not any(b"pickle" in stored.read(name) for name in stored.namelist())
+        assert {info.extract_version for info in stored.infolist()} == {20}, "it depends on Python's version"
 
 
 def test_many_rows_are_answered_in_parts_as_few_are(files, make, monkeypatch):

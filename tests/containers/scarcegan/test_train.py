@@ -100,6 +100,7 @@ def test_interrupted_and_resumed_it_is_the_same_to_the_bit(trained, tmp_path, st
     job = start("train.py", tmp_path, *OPTIONS)
     assert job.wait() == 0, job.text()
     assert "fold_0" not in job.text(), "it is not trained again"
+    assert re.search(r"^fold_[12]: resumed at iteration \d+$", job.text(), re.MULTILINE)
     assert files(tmp_path / "model") == files(trained / "model")
     before, after = (
         json.loads((base / "output/data/training_report.json").read_text()) for base in (trained, tmp_path)
