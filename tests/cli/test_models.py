@@ -79,6 +79,11 @@ def test_versions_are_compared_side_by_side(registry, capsys):
     assert ["mase", "0.75", "0.5"] in lines
     assert ["mae", "12.5", "-"] in lines
     assert ["Horizon", "7", "7", "same"] in lines
+    long = "s3://bucket/" + "x" * 100 + "/fold_0.tar.gz"
+    registry.register("prophet", {"CustomerMetadataProperties": {"Data": long, "Digest": "0" * 40}}, {})
+    assert main(["models", "compare", "prophet", "3"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["Data", f"...{long[-37:]}"] in lines and ["Digest", "0" * 40] in lines
     assert main(["models", "compare", "prophet", "2", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"]["mase"] == [0.5]
 

@@ -13,6 +13,7 @@ from trainyard.errors import NotFound, UsageError
 from trainyard.execution.store import default_home
 from trainyard.registry.packages import Registry, package_arn
 
+_WIDEST = 37
 DECISIONS = {"approve": "Approved", "reject": "Rejected"}
 USAGE = """\
 trainyard models [GROUP [VERSION]] [--json]
@@ -113,12 +114,21 @@ def _compare(registry: Registry, group: str, versions: list[int], as_json: bool)
     versions = versions or [each["version"] for each in registry.versions(group)]
     rows = registry.compare(group, versions)
     lines = [
-        [name, *values, "same" if len(versions) > 1 and all(value == values[0] for value in values) else ""]
+        [
+            name,
+            *map(_short, values),
+            "same" if len(versions) > 1 and all(value == values[0] for value in values) else "",
+        ]
         for name, values in rows.items()
     ]
     text = table((group, *(f"version {version}" for version in versions), ""), lines)
     _print({"group": group, "versions": versions, "rows": rows}, text, as_json)
     return 0
+
+
+def _short(value: Any) -> Any:
+    """Addresses and digests differ at their ends; --json has them whole."""
+    return f"...{value[-_WIDEST:]}" if isinstance(value, str) and len(value) > _WIDEST + 3 else value
 
 
 def _decide(
