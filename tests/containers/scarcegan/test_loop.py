@@ -64,6 +64,10 @@ for number in range(3):
 graph = arrays(loop.advance(first_state(shape, [0]), rows, 3, 100, 103))
 for name, one, other in zip(State._fields, arrays(eager), graph):
     assert np.allclose(one, other, rtol=1e-4, atol=1e-6), name
+others = loop.draw(rows, tf.constant(3), tf.constant(2))
+for name in ("labelled", "unlabelled", "noise"):
+    one, other = np.asarray(getattr(batches, name)), np.asarray(getattr(others, name))
+    assert (one != other).any() and (one[0] != one[1]).any(), f"{name}: every step and chunk sees its own"
 assert np.allclose(batches.rates[0, 0], 1e-3 * np.sqrt(1 - 0.999**101) / (1 - 0.5**101))
 assert np.allclose(batches.rates[0, 2], 1e-3 * np.sqrt(1 - 0.999**202) / (1 - 0.5**202))
 """,
