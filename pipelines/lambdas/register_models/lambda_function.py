@@ -142,10 +142,11 @@ def properties_of_all(event: Event, together: str) -> dict[str, str]:
 def as_properties(values: Mapping[str, str]) -> dict[str, str]:
     """As CustomerMetadataProperties takes them: fifty at most, few characters that are neither letter nor digit.
 
-    What does not fit is in DescribeTrainingJob, whose job is among the first.
+    What does not fit is left out: it is in DescribeTrainingJob, whose job is among the first.
     """
-    fitting = {name: _NO_VALUE.sub(" ", str(value))[:LONGEST_VALUE] for name, value in values.items()}
-    return dict([(name, value) for name, value in fitting.items() if value][:MOST_PROPERTIES])
+    texts = {name: _NO_VALUE.sub(" ", str(value)) for name, value in values.items()}
+    fitting = [(name, text) for name, text in texts.items() if 0 < len(text) <= LONGEST_VALUE]
+    return dict(fitting[:MOST_PROPERTIES])
 
 
 def archives(models: str) -> dict[str, str]:
@@ -164,7 +165,7 @@ def registered_archives(group: str) -> dict[str, str]:
     for start in range(0, len(arns), 100):
         answer = sagemaker.batch_describe_model_package(ModelPackageArnList=arns[start : start + 100])
         for arn, package in answer.get("ModelPackageSummaries", {}).items():
-            for container in package["InferenceSpecification"]["Containers"]:
+            for container in package.get("InferenceSpecification", {}).get("Containers", []):
                 found[container.get("ModelDataUrl", "")] = arn
     return found
 

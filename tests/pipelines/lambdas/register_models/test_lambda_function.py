@@ -60,7 +60,7 @@ def train(store):
         source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": data}}
         request = {
             "InputDataConfig": [{"ChannelName": "train_data", "DataSource": source}],
-            "HyperParameters": {"alpha": "0.7", "body": "15,21,8", "nothing": ""},
+            "HyperParameters": {"alpha": "0.7", "body": "15,21,8", "nothing": "", "models": "x" * 257},
             "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
         }
         with store.recorder.begin("training-job", job, request) as recording:
