@@ -63,10 +63,18 @@ def test_a_folder_without_a_model_is_told(handler, tmp_path):
         handler.load(tmp_path)
 
 
-def test_the_examples_bad_requests(handler, module, folder):
-    family = Path(module("inference").__file__).parent
-    model = handler.load(folder / "mean")
-    for case in json.loads((family / "example/bad_requests.json").read_text()):
+def test_the_examples_requests(handler, module, tmp_path):
+    """Whatever models it is that have been trained on the example's counters."""
+    example = Path(module("inference").__file__).parent / "example"
+    body = (example / "request.json").read_bytes()
+    models = served.models(module, counters=json.loads(body)["columns"][2:])
+    module("model_archives").save(tmp_path, models)
+    model = handler.load(tmp_path)
+    expected = json.loads((example / "answer.json").read_text())
+    answers = json.loads(handler.answer(model, body, JSON, JSON)[0])
+    assert [row["user"] for row in answers] == [row["user"] for row in expected]
+    assert [row["score"] is None for row in answers] == [row["score"] is None for row in expected]
+    for case in json.loads((example / "bad_requests.json").read_text()):
         if "target_model" not in case:
             with pytest.raises(Failed) as told:
                 handler.answer(model, case["body"].encode(), case["content_type"], JSON)
