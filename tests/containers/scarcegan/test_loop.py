@@ -86,6 +86,8 @@ first = first_state(small.architecture, [0])
 one, other = (arrays(each.advance(first, rows, 3, 0, 3)) for each in loops)
 assert np.allclose(one.discriminator, other.discriminator, atol=1e-4)
 assert (one.discriminator != first.discriminator).any()
+state = loops[1].advance(arrays(loops[1].advance(first, rows, 3, 0, 1)), rows, 3, 1, 3)
+assert same(other, state), "compiled, too, it is the same to the bit wherever it is cut"
 """,
         tmp_path,
     )
