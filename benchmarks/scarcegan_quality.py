@@ -1,9 +1,10 @@
 """How well ScarceGAN finds KDD Cup 1999's rare attacks, with gradient boosting on the same labelled rows beside it.
 
     PYTHON benchmarks/scarcegan_quality.py --data FOLDER [--tasks r2l u2r weak-r2l] [--seeds 5] [--set NAME=VALUE]
-        [--repeats 1] [--only scarcegan | boosting] [--output FILE]
+        [--repeats 1] [--only scarcegan | peer] [--output FILE]
 
-PYTHON has the family's packages for the one, scikit-learn for the other. FOLDER holds the two files of the contest;
+``./trainyard bench scarcegan`` runs it and reads the numbers. PYTHON has the family's packages for the one,
+scikit-learn for the other. FOLDER holds the two files of the contest;
 where TRAINYARD_KDD_CACHE names a folder, what was read is kept there as arrays. Four fold models per seed and their
 mean, as a training job makes them, and one model on all labelled rows (``all``). Decisions by the likeliest class,
 and by thresholds chosen on the folds (of the mean: the mean of their thresholds). The configuration was fixed
@@ -140,13 +141,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--set", action="append", default=[], help="a hyperparameter, NAME=VALUE")
     parser.add_argument("--repeats", type=int, default=1, help="models per fold")
-    parser.add_argument("--only", choices=("scarcegan", "boosting"))
+    parser.add_argument("--only", choices=("scarcegan", "peer"))
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args(argv)
     options = [
         part for entry in arguments.set for part in (f"--{entry.split('=')[0]}", entry.split("=", 1)[1])
     ]
-    if arguments.only != "boosting":
+    if arguments.only != "peer":
         import tensor
 
         tensor.be_deterministic()
@@ -156,13 +157,14 @@ def main(argv: list[str] | None = None) -> int:
         seeds = []
         for seed in range(arguments.seeds):
             began, task = time.monotonic(), kdd99.task(name, train, test, seed)
-            rows = {} if arguments.only == "boosting" else scarcegan(task, seed, options, arguments.repeats)
+            rows = {} if arguments.only == "peer" else scarcegan(task, seed, options, arguments.repeats)
             seeds.append(rows if arguments.only == "scarcegan" else rows | boosting(task, seed))
             print(f"{name} seed {seed}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         everything[name] = summary(seeds)
         print(table(name, everything[name]), flush=True)
     if arguments.output:
-        arguments.output.write_text(json.dumps(everything, indent=1))
+        document = {"seeds": arguments.seeds, "set": arguments.set, "tasks": everything}
+        arguments.output.write_text(json.dumps(document, indent=1))
     return 0
 
 

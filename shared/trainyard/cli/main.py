@@ -51,6 +51,9 @@ COMMANDS = {
     "families": Command("trainyard.cli.families", "list families, or show what a family's manifest says"),
     "build": Command("trainyard.cli.build", "build the families' images, and push them to a registry"),
     "check": Command("trainyard.cli.check", "check an image against SageMaker's container contract", "host"),
+    "bench": Command(
+        "trainyard.cli.bench", "measure a family's quality on public data, beside a peer's", "host", True
+    ),
     "new": Command("trainyard.cli.new", "make a new family that already trains and serves"),
     "test": Command(
         "trainyard.cli.test", "run all tests, or those that pytest's arguments choose", "test", True

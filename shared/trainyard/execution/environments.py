@@ -1,4 +1,4 @@
-"""Virtual environments of families, made once per lock: ``venvs/<family>-<digest of requirements.txt>``."""
+"""Virtual environments of families and others, made once per lock: ``venvs/<name>-<digest of the lock>``."""
 
 from __future__ import annotations
 
@@ -40,30 +40,35 @@ class Environments:
         self._say = say
 
     def path(self, family: Family) -> Path:
-        lock = (family.folder / "requirements.txt").read_bytes()
-        digest = hashlib.sha256(lock + sys.version.encode()).hexdigest()
-        return self._folder / f"{family.name}-{digest[:12]}"
+        return self._path(family.name, family.folder / "requirements.txt")
 
     def python(self, family: Family) -> Path:
-        """The family's interpreter; its environment is made first if need be.
+        """The family's interpreter; raises as ``locked`` does."""
+        return self.locked(family.name, family.folder / "requirements.txt")
+
+    def locked(self, name: str, requirements: Path) -> Path:
+        """The interpreter of the environment of a lock, which is made first if need be.
 
         Raises SetupError when the packages cannot be installed; what was begun is begun anew next time.
         """
-        venv = self.path(family)
+        venv = self._path(name, requirements)
         if not (venv / _READY).exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             with (self._folder / f"{venv.name}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not (venv / _READY).exists():
-                    self._make(family, venv)
+                    self._make(name, requirements, venv)
         return venv / "bin" / "python"
 
-    def _make(self, family: Family, venv: Path) -> None:
-        self._say(f"setting up the environment of {family.name} (once)")
+    def _path(self, name: str, requirements: Path) -> Path:
+        digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+        return self._folder / f"{name}-{digest[:12]}"
+
+    def _make(self, name: str, requirements: Path, venv: Path) -> None:
+        self._say(f"setting up the environment of {name} (once)")
         shutil.rmtree(venv, ignore_errors=True)
         log = self._folder / f"{venv.name}.log"
         log.unlink(missing_ok=True)
-        requirements = str(family.folder / "requirements.txt")
         python = str(venv / "bin" / "python")
         uv = Path(sys.executable).with_name("uv")
         installers = [[sys.executable, "-m", "pip", "--python", python, "install", "-q"]]
@@ -71,14 +76,14 @@ class Environments:
             installers.insert(0, [str(uv), "pip", "install", "-q", "--python", python])
         _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], log)
         for installer in installers:
-            if _run([*installer, *_HASHES, "-r", requirements], log, _compiler(venv)):
+            if _run([*installer, *_HASHES, "-r", str(requirements)], log, _compiler(venv)):
                 _replace_empty_libraries(venv)
                 (venv / _READY).touch()
                 self._say("")
                 return
         last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
         raise SetupError(
-            f"the environment of {family.name} could not be made from {requirements}: {last[0]} "
+            f"the environment of {name} could not be made from {requirements}: {last[0]} "
             f"(whole output in {log}); check the network and run the command again"
         )
 
