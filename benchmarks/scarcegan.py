@@ -71,10 +71,15 @@ def originals_way(features: int) -> Callable[[], int]:
 
     layers, models, initial = tf.keras.layers, tf.keras.Sequential, "glorot_uniform"
 
-    def stack(*widths: int, **last: str) -> list:
-        parts = [part for width in widths for part in (layers.Dense(width, kernel_initializer=initial),
-                                                       layers.LeakyReLU(negative_slope=0.2))]  # fmt: skip
-        return parts + [layers.Dense(int(last["width"]), activation=last["activation"])] * bool(last)
+    def stack(*widths: int) -> list:
+        return [
+            layer
+            for width in widths
+            for layer in (
+                layers.Dense(width, kernel_initializer=initial),
+                layers.LeakyReLU(negative_slope=0.2),
+            )
+        ]
 
     def compiled(*parts: object, loss: str = "categorical_crossentropy") -> tf.keras.Model:
         model = models(list(parts))
