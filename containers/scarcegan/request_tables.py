@@ -47,9 +47,7 @@ class Table:
     def _numbers(self, place: int) -> Array:
         column = self.columns[place]
         try:
-            values = np.asarray(column)
-            if values.dtype.kind == "U" and self.as_text:
-                values = values.astype(np.float64)
+            values = np.asarray(list(map(float, column)) if self.as_text else column)
         except ValueError:
             values = np.empty(0, object)
         if values.dtype.kind not in "iuf" or values.ndim != 1:
