@@ -36,8 +36,7 @@ def module() -> Iterator[Callable[[str], ModuleType]]:
 
 @pytest.fixture(scope="session")
 def family_python(environments: Environments) -> Path:
-    given = os.environ.get("TRAINYARD_TEST_SCARCEGAN_PYTHON")
-    return Path(given) if given else environments.python(families.find_family(ROOT, "scarcegan"))
+    return environments.python(families.find_family(ROOT, "scarcegan"))
 
 
 @pytest.fixture(scope="session")
