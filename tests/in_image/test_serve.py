@@ -5,9 +5,11 @@ What both servers must do is asserted of both; ``start_server`` alone is the poo
 
 from __future__ import annotations
 
+import http.client
 import json
 import pickle
 import signal
+import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +132,17 @@ def test_requests_are_answered_at_the_same_time(one):
         answers = list(threads.map(lambda _: one.ask("POST", "/invocations", '"slow"')[0], range(8)))
     assert answers == [200] * 8
     assert time.monotonic() - began < 2.5  # 4 s one after the other
+
+
+def test_answers_on_a_connection_that_stays_do_not_wait_for_acknowledgements(pooled):
+    connection, spent = http.client.HTTPConnection("127.0.0.1", pooled.port, timeout=20), []
+    for _ in range(15):
+        began = time.monotonic()
+        connection.request("POST", "/invocations", "1", {"Content-Type": "application/json"})
+        assert connection.getresponse().read()
+        spent.append(time.monotonic() - began)
+    connection.close()
+    assert statistics.median(spent) < 0.03  # 44 ms where the kernel waits
 
 
 def test_batch_transform_is_told_what_to_send(pooled):
