@@ -15,9 +15,9 @@ import customers
 import fleet
 import plots
 import report
-from arguments import BadArgument, Parser, between
 from scoring import Score, Task, Unscored, score_customer
 
+from trainyard.in_image.arguments import BadArgument, Parser, between
 from trainyard.in_image.metrics import emit
 from trainyard.in_image.opt_ml import OptMl
 

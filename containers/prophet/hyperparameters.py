@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 
 import engine
-from arguments import BadArgument, Parser, between
+
+from trainyard.in_image.arguments import BadArgument, Parser, between
 
 SWITCH = ("auto", "true", "false")
 

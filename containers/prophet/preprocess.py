@@ -14,9 +14,9 @@ import cleaning
 import parsing
 import readings
 import splitting
-from arguments import BadArgument, Parser, between
 from findings import Findings
 
+from trainyard.in_image.arguments import BadArgument, Parser, between
 from trainyard.in_image.opt_ml import OptMl
 
 

@@ -19,9 +19,9 @@ import engine
 import fleet
 import hyperparameters
 import training_report
-from arguments import BadArgument
 from fitting import Outcome, fit_customer
 
+from trainyard.in_image.arguments import BadArgument
 from trainyard.in_image.opt_ml import OptMl
 
 

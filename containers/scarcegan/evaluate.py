@@ -17,11 +17,11 @@ import model_quality
 import numpy as np
 import plots
 import report
-from arguments import BadArgument, Parser, between
 from judging import Answers
 from model_archives import MEAN
 from model_files import BadModel, Model
 
+from trainyard.in_image.arguments import BadArgument, Parser, between
 from trainyard.in_image.metrics import emit
 from trainyard.in_image.opt_ml import OptMl
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from architecture import OUTPUTS
-from arguments import BadArgument, Parser, between
 from measures import BadRule, Rule
 from model_archives import MEAN
 from variants import VARIANTS
+
+from trainyard.in_image.arguments import BadArgument, Parser, between
 
 SELECTIONS = ("loss", "average_precision", "last")
 FOLDS, ABLATIONS = "folds", "variants"

@@ -14,10 +14,10 @@ import quality
 import scaling
 import splitting
 import tables
-from arguments import BadArgument, Parser, between
 from findings import Findings
 from telemetry import CLASSES, LABELED, UNLABELED, Reader, Refused
 
+from trainyard.in_image.arguments import BadArgument, Parser, between
 from trainyard.in_image.opt_ml import OptMl
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import hyperparameters
 import training_data
 import training_report
-from arguments import BadArgument
 from hyperparameters import ModelSpec
 from training_data import BadData, TrainingData
 
+from trainyard.in_image.arguments import BadArgument
 from trainyard.in_image.opt_ml import OptMl
 
 if TYPE_CHECKING:

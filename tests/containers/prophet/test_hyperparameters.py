@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from trainyard import families
+from trainyard.in_image.arguments import BadArgument
 
 DECLARED = families.find_family(families.repository_root(), "prophet").training.hyperparameters
 
@@ -28,7 +29,7 @@ def test_values_and_ranges(module, each):
     for value in good:
         assert getattr(parse(module, f"--{each.name}", str(value)), each.name) == value
     for value in bad:
-        with pytest.raises(module("arguments").BadArgument, match=each.name):
+        with pytest.raises(BadArgument, match=each.name):
             parse(module, f"--{each.name}", str(value))
 
 
@@ -47,5 +48,5 @@ def test_an_unknown_country(module, monkeypatch):
         raise ValueError(f"country_holidays={options.country_holidays!r} is no country code")
 
     monkeypatch.setattr(module("engine"), "check", check)
-    with pytest.raises(module("arguments").BadArgument, match="country_holidays='XX' is no country"):
+    with pytest.raises(BadArgument, match="country_holidays='XX' is no country"):
         module("hyperparameters").options(parse(module, "--country_holidays", "XX"))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from trainyard.in_image.arguments import BadArgument
+
 
 @pytest.fixture
 def hyperparameters(module):
@@ -26,7 +28,7 @@ def specs(hyperparameters):
 @pytest.fixture
 def refused(specs, module):
     def refused(*arguments, **more):
-        with pytest.raises(module("arguments").BadArgument) as error:
+        with pytest.raises(BadArgument) as error:
             specs(*arguments, **more)
         return str(error.value)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from trainyard.in_image.arguments import BadArgument, Parser, between
+
 
 @pytest.fixture
-def parser(module):
-    arguments = module("arguments")
-    parser = arguments.Parser("what for")
-    parser.add_argument("--share", type=arguments.between(0.0, 1.0), default=0.5)
-    parser.add_argument("--count", type=arguments.between(1, 10_000, int), default=1)
+def parser():
+    parser = Parser("what for")
+    parser.add_argument("--share", type=between(0.0, 1.0), default=0.5)
+    parser.add_argument("--count", type=between(1, 10_000, int), default=1)
     return parser
 
 
@@ -30,8 +31,8 @@ def test_values_in_range(parser):
         (["--unknown", "2"], "--unknown"),
     ],
 )
-def test_wrong_values(module, parser, argv, message):
-    with pytest.raises(module("arguments").BadArgument) as raised:
+def test_wrong_values(parser, argv, message):
+    with pytest.raises(BadArgument) as raised:
         parser.parse_args(argv)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
