@@ -129,7 +129,6 @@ def test_a_killed_executor_leaves_no_job_and_resume_repeats_nothing(
     ("error", "kind"),
     [
         (faults.Fault(""), "SageMaker.JOB_INTERNAL_ERROR"),
-        (faults.ServiceFault(""), "Step.SERVICE_FAULT"),
         (faults.CapacityError(""), "SageMaker.CAPACITY_ERROR"),
         (SetupError(""), "SageMaker.JOB_INTERNAL_ERROR"),
         (DiskFull(""), "SageMaker.RESOURCE_LIMIT"),

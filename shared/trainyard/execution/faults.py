@@ -22,14 +22,6 @@ class Fault(UserError):
     exception_type = JOB_INTERNAL_ERROR
 
 
-class ServiceFault(Fault):
-    exception_type = SERVICE_FAULT
-
-
-class Throttled(Fault):
-    exception_type = THROTTLING
-
-
 class CapacityError(Fault):
     """What a job needs of this machine is taken: a port, for example."""
 
