@@ -17,6 +17,7 @@ README = Path(__file__).parents[1] / "README.md"
 TABLES = {
     "": manifest.FAMILY,
     "image": manifest.IMAGE,
+    "image.sources": manifest.SOURCE,
     "training": manifest.TRAINING,
     "training.metrics": manifest.METRIC,
     "training.hyperparameters": manifest.HYPERPARAMETER,

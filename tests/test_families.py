@@ -56,6 +56,14 @@ def make_family(tmp_path):
     return make
 
 
+def test_packages_that_come_as_source(make_family):
+    given = f"git+https://host/a@{'0' * 40}"
+    source = f'[[image.sources]]\npackage = "a"\nvariable = "A_SOURCE"\ndefault = "{given}"\n[training]'
+    [read] = families.load(make_family("some", ("[training]", source))).image.sources
+    assert read == families.Source(package="a", variable="A_SOURCE", default=given, compiled=False)
+    assert families.load(make_family("other")).image.sources == ()
+
+
 def test_families_are_found_in_order_of_name(tmp_path, make_family):
     for name in ("b", "a-2", "a"):
         make_family(name)

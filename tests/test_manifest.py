@@ -47,6 +47,7 @@ DOCUMENT: dict[str, Any] = {
     },
 }
 
+SOURCE = {"package": "a", "variable": "A_SOURCE", "default": f"git+https://host/a@{'0' * 40}"}
 WRONG = [
     ("name", "Prophet", 'name = "Prophet": must be 1 to 63 lower-case letters'),
     ("name", "prophet-", 'name = "prophet-": must be 1 to 63'),
@@ -56,6 +57,15 @@ WRONG = [
     ("image", "python", 'image = "python": must be a table'),
     ("image.base", "python:3.11", 'image.base = "python:3.11": must be pinned'),
     ("image.architectures", ["x86"], 'image.architectures[0] = "x86": not one of: amd64, arm64'),
+    ("image.sources", {}, "image.sources = {}: must be a list"),
+    ("image.sources", [SOURCE | {"package": "a b"}], 'image.sources[0].package = "a b": must be a package'),
+    ("image.sources", [SOURCE | {"variable": "PATH"}], 'image.sources[0].variable = "PATH": must be'),
+    ("image.sources", [SOURCE | {"default": "git+https://a/b@main"}], '/b@main": must be pinned'),
+    (
+        "image.sources",
+        [SOURCE, SOURCE | {"package": "b"}],
+        'image.sources: variable = "A_SOURCE" is given more than once',
+    ),
     ("training.instance", "c5", 'training.instance = "c5": must be a SageMaker instance type'),
     ("training.spot", "yes", 'training.spot = "yes": must be true or false'),
     ("training.checkpoint", "/tmp", 'training.checkpoint = "/tmp": must be a folder below /opt/ml'),

@@ -75,7 +75,7 @@ def parse(document: Mapping[str, Any], folder: Path) -> Family:
         owner=read["owner"],
         description=read["description"],
         folder=folder,
-        image=Image(**read["image"]),
+        image=Image(**{**read["image"], "sources": tuple(Source(**one) for one in read["image"]["sources"])}),
         training=Training(
             instance=training["instance"],
             spot=training["spot"],
@@ -107,11 +107,25 @@ def _check_folder(read: Mapping[str, Any], folder: Path, problems: list[str]) ->
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """A package that is on no index: ``variable`` of the environment says where it comes from, else ``default``.
+
+    ``compiled``: building it takes a C++ compiler.
+    """
+
+    package: str
+    variable: str
+    default: str
+    compiled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Image:
-    """``base`` is pinned: ``name:tag@sha256:<digest>``."""
+    """``base`` is pinned: ``name:tag@sha256:<digest>``; ``sources`` are installed after the lock."""
 
     base: str
     architectures: tuple[str, ...]
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

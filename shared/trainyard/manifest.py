@@ -79,6 +79,17 @@ def _check_numbers(
         problems.append(f"{where}.scale = {shown(scale)}: needs a range above 0, not from {limits[0]}")
 
 
+def _sources(value: Any, where: str, problems: Problems) -> tuple[dict[str, Any], ...]:
+    before = len(problems)
+    sources: tuple[dict[str, Any], ...] = list_of(table(SOURCE))(value, where, problems)
+    if len(problems) == before:
+        for key in ("package", "variable"):
+            given = [source[key] for source in sources]
+            for one in sorted({one for one in given if given.count(one) > 1}):
+                problems.append(f"{where}: {key} = {shown(one)} is given more than once")
+    return sources
+
+
 def _example_fits_serving(family: dict[str, Any], problems: Problems) -> None:
     target, multi_model = family["example"]["target_model"], family["serving"]["multi_model"]
     if multi_model and target is None:
@@ -116,9 +127,20 @@ METRIC = {
     "name": Key(text(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]*", 'must be a name such as "validation:rmse"')),
     "regex": Key(_metric_regex),
 }
+SOURCE = {
+    "package": Key(text(r"[a-z0-9]+(-[a-z0-9]+)*", 'must be a package\'s name such as "detectron2"')),
+    "variable": Key(
+        text(r"[A-Z][A-Z0-9_]*_SOURCE", 'must be a variable\'s name such as "DETECTRON2_SOURCE"')
+    ),
+    "default": Key(
+        text(r"git\+https://[^\s@]+@[0-9a-f]{40}", 'must be pinned: "git+https://HOST/PATH@<40 hex>"')
+    ),
+    "compiled": Key(_FLAG, required=False, default=False),
+}
 IMAGE = {
     "base": Key(text(r"[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}", 'must be pinned: "name:tag@sha256:<64 hex>"')),
     "architectures": Key(list_of(one_of("amd64", "arm64"), at_least=1)),
+    "sources": Key(_sources, required=False, default=()),
 }
 TRAINING = {
     "instance": Key(_INSTANCE),
