@@ -41,6 +41,21 @@ def environments() -> Environments:
     return Environments(default_home() / "venvs")
 
 
+def require_sources(family: families.Family, environments: Environments) -> None:
+    """Skip where nobody has asked for packages of the family's that come as source: they may be gigabytes.
+
+    They are asked for by `trainyard test FAMILY`, which makes the environment first, and by their variables; then
+    a source that cannot be had is a failure.
+    """
+    variables = [source.variable for source in family.image.sources]
+    if all(os.environ.get(name) for name in variables) or environments.has(family):
+        return
+    pytest.skip(
+        f"{family.name} needs a package that is on no index: `trainyard test {family.name}` gets it, from its "
+        f"public repository or from --source PATH; or set {' and '.join(variables)}"
+    )
+
+
 @pytest.fixture(scope="session")
 def family(root: Path) -> families.Family:
     """Some family, for tests that need a real one and do not care which; any machine can have it."""

@@ -10,6 +10,7 @@
     ├── ExpressionError           15  a reference has no value at run time
     ├── BuildspecError            16  buildspec.yml is malformed
     ├── SetupError                20  an environment could not be prepared
+    ├── SourceUnavailable         35  (a SetupError) the source of a package that is on no index
     ├── StoreError                21  the store: a bad URI or key, a missing object
     ├── DiskFull                  22  no space left where the store lives
     ├── NotFound                  23  no such execution, step, group or package
@@ -72,6 +73,10 @@ class BuildspecError(UserError):
 
 class SetupError(UserError):
     exit_code = 20
+
+
+class SourceUnavailable(SetupError):
+    exit_code = 35
 
 
 class StoreError(UserError):

@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from trainyard.errors import SetupError
+from trainyard.errors import SetupError, SourceUnavailable
 from trainyard.execution import environments as environments_module
 from trainyard.execution.environments import Environments
+from trainyard.families import Source
 
 
-def family(folder: Path, requirements: str) -> SimpleNamespace:
+def family(folder: Path, requirements: str, sources: tuple[Source, ...] = ()) -> SimpleNamespace:
     (folder / "requirements.txt").write_text(requirements)
-    return SimpleNamespace(name="tiny", folder=folder)
+    return SimpleNamespace(name="tiny", folder=folder, image=SimpleNamespace(sources=sources))
 
 
 def test_made_once_even_by_many_at_once_and_found_later(tmp_path: Path) -> None:
@@ -68,3 +70,28 @@ def test_without_a_compiler_something_stands_in(tmp_path: Path, monkeypatch) -> 
     assert subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.endswith(
         "library.py\n"
     )
+
+
+def test_a_source_is_installed_after_the_lock_and_is_part_of_the_name(tmp_path: Path, monkeypatch) -> None:
+    wheel = tmp_path / "thing-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("thing.py", "")
+        archive.writestr("thing-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1\n")
+        archive.writestr(
+            "thing-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("thing-1.dist-info/RECORD", "")
+    package = Source(
+        package="thing", variable="THING_SOURCE", default="git+file:///nowhere@0", compiled=False
+    )
+    tiny, said = family(tmp_path, "", (package,)), list[str]()
+    environments = Environments(tmp_path / "venvs", said.append)
+    assert environments.path(tiny) != environments.path(family(tmp_path, ""))
+    with pytest.raises(SourceUnavailable):
+        environments.python(tiny)
+    assert said == [] and not environments.has(tiny)
+    monkeypatch.setenv("THING_SOURCE", str(wheel))
+    python = environments.python(tiny)
+    assert environments.has(tiny) and environments.python(tiny) == python
+    assert said == ["setting up the environment of tiny (once)", f"building thing from {wheel}", ""]
+    subprocess.run([python, "-c", "import thing"], check=True)

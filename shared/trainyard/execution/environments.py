@@ -1,19 +1,18 @@
-"""Virtual environments of families and others, made once per lock: ``venvs/<name>-<digest of the lock>``."""
+"""Virtual environments of families and others, made once: ``venvs/<name>-<digest of the lock and of sources>``."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
-import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trainyard.errors import SetupError
+from trainyard.execution.installing import build, missing_tools, pip, reason, require_buildable, run
 from trainyard.families import Family
+from trainyard.images.sources import Given, of_family
 
 _READY = "trainyard-ready"
 _HASHES = ("--require-hashes",)
@@ -40,69 +39,77 @@ class Environments:
         self._say = say
 
     def path(self, family: Family) -> Path:
-        return self._path(family.name, family.folder / "requirements.txt")
+        return self._path(family.name, _lock(family), of_family(family))
+
+    def has(self, family: Family) -> bool:
+        """Whether the family's environment is there, with the sources as they are given now."""
+        return (self.path(family) / _READY).exists()
 
     def python(self, family: Family) -> Path:
-        """The family's interpreter; raises as ``locked`` does."""
-        return self.locked(family.name, family.folder / "requirements.txt")
+        """The family's interpreter; raises as ``locked`` does.
+
+        Raises SourceUnavailable, before anything is installed, for a package that is on no index and cannot be
+        had from where it is said to be.
+        """
+        return self._made(family.name, _lock(family), of_family(family))
 
     def locked(self, name: str, requirements: Path) -> Path:
         """The interpreter of the environment of a lock, which is made first if need be.
 
         Raises SetupError when the packages cannot be installed; what was begun is begun anew next time.
         """
-        venv = self._path(name, requirements)
+        return self._made(name, requirements)
+
+    def _made(self, name: str, requirements: Path, sources: Sequence[Given] = ()) -> Path:
+        venv = self._path(name, requirements, sources)
         if not (venv / _READY).exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             with (self._folder / f"{venv.name}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not (venv / _READY).exists():
-                    self._make(name, requirements, venv)
+                    self._make(name, requirements, venv, sources)
         return venv / "bin" / "python"
 
-    def _path(self, name: str, requirements: Path) -> Path:
-        digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
-        return self._folder / f"{name}-{digest[:12]}"
+    def _path(self, name: str, requirements: Path, sources: Sequence[Given] = ()) -> Path:
+        identities = "".join(f"\n{one.source.package} {one.identity}" for one in sources)
+        text = requirements.read_bytes() + sys.version.encode() + identities.encode()
+        return self._folder / f"{name}-{hashlib.sha256(text).hexdigest()[:12]}"
 
-    def _make(self, name: str, requirements: Path, venv: Path) -> None:
+    def _make(self, name: str, requirements: Path, venv: Path, sources: Sequence[Given]) -> None:
+        for source in sources:  # the lock may be gigabytes
+            require_buildable(source)
         self._say(f"setting up the environment of {name} (once)")
         shutil.rmtree(venv, ignore_errors=True)
         log = self._folder / f"{venv.name}.log"
         log.unlink(missing_ok=True)
         python = str(venv / "bin" / "python")
         uv = Path(sys.executable).with_name("uv")
-        installers = [[sys.executable, "-m", "pip", "--python", python, "install", "-q"]]
+        installers = [pip(python)]
         if uv.exists():
             installers.insert(0, [str(uv), "pip", "install", "-q", "--python", python])
-        _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], log)
+        run([sys.executable, "-m", "venv", "--without-pip", str(venv)], log)
         for installer in installers:
-            if _run([*installer, *_HASHES, "-r", str(requirements)], log, _compiler(venv)):
-                _replace_empty_libraries(venv)
-                (venv / _READY).touch()
-                self._say("")
-                return
-        last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
-        raise SetupError(
-            f"the environment of {name} could not be made from {requirements}: {last[0]} "
-            f"(whole output in {log}); check the network and run the command again"
-        )
+            if run([*installer, *_HASHES, "-r", str(requirements)], log, _compiler(venv)):
+                break
+        else:
+            raise SetupError(
+                f"the environment of {name} could not be made from {requirements}: {reason(log)} "
+                f"(whole output in {log}); check the network and run the command again"
+            )
+        _replace_empty_libraries(venv)
+        for source in sources:
+            self._say(f"building {source.source.package} from {source.shown}")
+            build(source, venv, log)
+        (venv / _READY).touch()
+        self._say("")
 
 
-def _run(command: list[str], log: Path, extra: dict[str, str] | None = None) -> bool:
-    temporary = log.parent / "tmp"  # uv leaves lock files there
-    temporary.mkdir(exist_ok=True)
-    environment = {**os.environ, "TMPDIR": str(temporary), **(extra or {})}
-    with log.open("ab") as output:
-        ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
-        )
-    return ended.returncode == 0
+def _lock(family: Family) -> Path:
+    return family.folder / "requirements.txt"
 
 
 def _compiler(venv: Path) -> dict[str, str]:
-    compiler = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
-    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    if shutil.which(compiler) and header.exists():
+    if not missing_tools("CC", "cc"):
         return {}
     stand_in = venv / "stand-in-cc"
     stand_in.write_text(_STAND_IN_COMPILER)

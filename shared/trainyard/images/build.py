@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -16,12 +17,20 @@ from typing import IO
 from trainyard.errors import ImageError
 from trainyard.families import Family
 from trainyard.images.engine import Engine, LocalImage, last_line
-from trainyard.images.files import file_digests, image_files, is_program
+from trainyard.images.files import is_program
 from trainyard.images.names import local_image
-from trainyard.images.recipe import FILES, REVISION, SOURCE_DIGEST, Recipe, short
+from trainyard.images.recipe import (
+    FILES,
+    REVISION,
+    SOURCE_DIGEST,
+    Recipe,
+    context_digests,
+    context_files,
+    short,
+)
+from trainyard.images.sources import CA_VARIABLES, CONTEXT, of_family, require
 
-# where pip and Python look for certificate authorities, and for the index of packages
-_CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+# where pip looks for the index of packages
 _INDEX_VARIABLES = {"PIP_INDEX_URL": "index-url", "PIP_EXTRA_INDEX_URL": "extra-index-url"}
 _CACHE_TAG = "buildcache"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -45,11 +54,15 @@ def build(
     """Build the image and tag it as ``recipe.reference`` and as the family's local image.
 
     BuildKit's output goes to ``log``, whose folder must exist. Raises ImageError, which quotes its error, and
-    for files that are not what the recipe was made from any more: the tag would not tell the truth.
+    for files that are not what the recipe was made from any more: the tag would not tell the truth. Raises
+    SourceUnavailable before anything is built.
     """
     dockerfile = f"containers/{recipe.family.name}/Dockerfile"
     if dockerfile not in recipe.files:
         raise ImageError(f"family {recipe.family.name} has no image: there is no {dockerfile}")
+    if shutil.which("git"):  # the build brings its own; here it would only say sooner what cannot be had
+        for source in of_family(recipe.family):
+            require(source)
     what = f"the image of {recipe.family.name} could not be built on {recipe.base}"
     try:
         failure = _run(recipe, root, engine, options, dockerfile, log)
@@ -94,7 +107,11 @@ def revision(root: Path) -> str:
 def write_context(family: Family, root: Path, to: IO[bytes]) -> None:
     """The build context as a tar file that depends on the files alone: sorted, without times and owners."""
     with tarfile.open(fileobj=to, mode="w|") as archive:
-        for path, file in image_files(family, root).items():
+        if family.image.sources:  # a Dockerfile cannot mount what is not there, and a git URL is no file
+            folder = tarfile.TarInfo(CONTEXT)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(folder)
+        for path, file in context_files(family, root).items():
             entry = tarfile.TarInfo(path)
             if file.is_symlink():
                 entry.type, entry.linkname = tarfile.SYMTYPE, str(file.readlink())
@@ -164,7 +181,7 @@ def _run(
         scratch = Path(folder)
         with (scratch / "context.tar").open("wb") as context:
             write_context(recipe.family, root, context)
-        if file_digests(recipe.family, root) != recipe.files:
+        if context_digests(recipe.family, root) != recipe.files:
             return "its files have changed since its tag was made from them; build again"
         output = log or scratch / "log"
         output.unlink(missing_ok=True)  # another build may still be writing it
@@ -184,7 +201,7 @@ def _run(
 def _secrets(scratch: Path) -> dict[str, Path]:
     """Files that the build may read and no layer keeps: certificate authorities and pip's configuration."""
     secrets = {}
-    for variable in _CA_VARIABLES:
+    for variable in CA_VARIABLES:
         if Path(os.environ.get(variable, "")).is_file():
             secrets["ca"] = Path(os.environ[variable])
             break

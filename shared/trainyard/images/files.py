@@ -25,30 +25,26 @@ def image_files(family: Family, root: Path) -> dict[str, Path]:
     """
     ignored = _ignore_rules(family.folder / ".dockerignore")
     files = {}
-    for file in _walk(family.folder):
+    for file in walk(family.folder):
         inside = file.relative_to(family.folder).as_posix()
         if not _is_ignored(inside, ignored):
             files[f"containers/{family.name}/{inside}"] = file
     for place in OF_EVERY_IMAGE:
-        for file in _walk(root / place):
+        for file in walk(root / place):
             files[file.relative_to(root).as_posix()] = file
     return dict(sorted(files.items()))
 
 
 def file_digests(family: Family, root: Path) -> dict[str, str]:
-    """Path within the repository -> sha256 (hex) of the image file's kind, executable bit and bytes.
+    """Path within the repository -> ``file_digest`` of each image file."""
+    return {path: file_digest(file) for path, file in image_files(family, root).items()}
+
+
+def file_digest(file: Path) -> str:
+    """sha256 (hex) of the file's kind, executable bit and bytes.
 
     Raises ImageError for what cannot be read or is no file: a pipe would be waited for for ever.
     """
-    return {path: _file_digest(file) for path, file in image_files(family, root).items()}
-
-
-def is_program(file: Path) -> bool:
-    """Whether its owner may execute it: all that git and images keep of a file's mode."""
-    return bool(file.stat().st_mode & 0o100)
-
-
-def _file_digest(file: Path) -> str:
     try:
         if file.is_symlink():
             return hashlib.sha256(b"link\0" + os.fsencode(file.readlink())).hexdigest()
@@ -63,7 +59,8 @@ def _file_digest(file: Path) -> str:
         raise ImageError(f"{file}: cannot be read: {error.strerror}; {_REMEDY}") from error
 
 
-def _walk(place: Path) -> list[Path]:
+def walk(place: Path) -> list[Path]:
+    """All files below a folder, or the file that the place is; links are not followed."""
     if place.is_file():
         return [place]
     found: list[Path] = []
@@ -73,6 +70,11 @@ def _walk(place: Path) -> list[Path]:
         folders[:] = [name for name in folders if name != "__pycache__" and name not in links]
         found += [Path(folder, name) for name in (*files, *links)]
     return found + unlisted
+
+
+def is_program(file: Path) -> bool:
+    """Whether its owner may execute it: all that git and images keep of a file's mode."""
+    return bool(file.stat().st_mode & 0o100)
 
 
 def _ignore_rules(file: Path) -> list[tuple[bool, re.Pattern[str]]]:

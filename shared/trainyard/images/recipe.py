@@ -12,8 +12,9 @@ from pathlib import Path
 
 from trainyard.errors import UsageError
 from trainyard.families import Family
-from trainyard.images.files import file_digests
+from trainyard.images.files import file_digests, image_files
 from trainyard.images.names import image_name
+from trainyard.images.sources import of_family
 
 BASE_VARIABLE = "TRAINYARD_BASE_IMAGE"
 """Takes the place of every family's base image, for those who build from a mirror or on a base of their own."""
@@ -30,20 +31,33 @@ _PINNED = re.compile(r"(?P<name>[a-z0-9][\w./:-]*)@(?P<digest>sha256:[0-9a-f]{64
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """``base`` is pinned (``name@sha256:...``); ``files`` maps each image file to its digest (hex)."""
+    """``base`` is pinned (``name@sha256:...``); ``files`` maps each file of the context to its digest (hex).
+
+    ``sources`` are build arguments: where each package that is on no index comes from.
+    """
 
     family: Family
     base: str
+    sources: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, family: Family, root: Path) -> Recipe:
-        """Raises ManifestError for a .dockerignore, UsageError for a base image that is not understood."""
-        return cls(family=family, base=_base_image(family), files=file_digests(family, root))
+        """Raises ManifestError for a .dockerignore, UsageError for a base image that is not understood.
+
+        Raises SourceUnavailable for a source that is not there; a git URL is not asked yet.
+        """
+        given = of_family(family)
+        return cls(
+            family=family,
+            base=_base_image(family),
+            sources={one.source.variable: one.argument for one in given},
+            files=context_digests(family, root),
+        )
 
     @property
     def build_arguments(self) -> dict[str, str]:
-        return {"BASE_IMAGE": self.base, "SERVER": self.family.serving.server}
+        return {"BASE_IMAGE": self.base, "SERVER": self.family.serving.server, **self.sources}
 
     @property
     def labels(self) -> dict[str, str]:
@@ -79,6 +93,18 @@ class Recipe:
     def reference(self) -> str:
         """The image's name on this machine."""
         return f"{image_name(self.family)}:{self.tag}"
+
+
+def context_files(family: Family, root: Path) -> dict[str, Path]:
+    """Path in the build context -> file, of all that is sent: the image's files, and sources that are files."""
+    sources = {name: file for one in of_family(family) for name, file in one.files.items()}
+    return {**image_files(family, root), **sources}
+
+
+def context_digests(family: Family, root: Path) -> dict[str, str]:
+    """Path in the build context -> digest of the file."""
+    sources = {name: digest for one in of_family(family) for name, digest in one.digests.items()}
+    return {**file_digests(family, root), **sources}
 
 
 def short(files: Mapping[str, str]) -> dict[str, str]:
