@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pipelines import compile as compiler
-from tests.conftest import without_docker
+from tests.conftest import require_sources, without_docker
 from trainyard.cli.reachable import reachable
 from trainyard.definition import document as documents
 from trainyard.errors import DockerError, ImageError, NotFound
@@ -80,6 +80,7 @@ def train(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         family, isolate = FAMILIES[name], launcher != "venv-without-namespaces"
         store = Store(tmp_path_factory.mktemp(f"{name}-{launcher}"))
         environments, images = Environments(default_home() / "venvs"), Images(ROOT)
+        require_sources(family, environments)
         if launcher == "docker":
             request.getfixturevalue("engine")
             try:

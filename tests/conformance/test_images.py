@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipelines import compile as compiler
+from tests.conftest import require_sources
 from trainyard.execution.environments import Environments
 from trainyard.execution.store import default_home
 from trainyard.families import find_families, repository_root
@@ -34,12 +35,14 @@ def results(
     class Made(dict[str, dict[str, Result]]):
         def __missing__(self, name: str) -> dict[str, Result]:
             family, home = FAMILIES[name], tmp_path_factory.mktemp(name)
+            environments = Environments(default_home() / "venvs")
+            require_sources(family, environments)
             image = ensure_built(family, ROOT, engine)
             done = list(inspect(engine, family, image))
             tried = contract.Tried(
                 engine=engine, image=image, family=family, root=ROOT,
                 definition=compiler.cached_definition(family, default_home() / "compiled"),
-                python=lambda: Environments(default_home() / "venvs").python(family),
+                python=lambda: environments.python(family),
             )  # fmt: skip
             with contract.full_bench(tried, home) as bench:
                 done += contract.examine(bench, contract.contract(family), done)

@@ -4,10 +4,12 @@ import io
 import json
 import subprocess
 import tarfile
+from dataclasses import replace
 
 import pytest
 
-from trainyard.errors import ImageError
+from trainyard.errors import ImageError, SourceUnavailable
+from trainyard.families import Source
 from trainyard.images.build import (
     BuildOptions,
     _secrets,
@@ -55,6 +57,40 @@ def test_equal_files_give_an_equal_context(repository, tiny):
     for file in image_files(tiny, repository).values():
         file.touch()
     assert context(tiny, repository) == first
+
+
+@pytest.fixture
+def with_source(tiny):
+    """The family with a package that comes as source."""
+    package = Source(
+        package="thing", variable="THING_SOURCE", default="git+file:///nowhere@0", compiled=False
+    )
+    return replace(tiny, image=replace(tiny.image, sources=(package,)))
+
+
+def test_sources_that_are_files_are_in_the_context_and_any_decides_the_tag(
+    repository, with_source, tmp_path, monkeypatch
+):
+    def names() -> list[str]:
+        with tarfile.open(fileobj=io.BytesIO(context(with_source, repository))) as archive:
+            return [name for name in archive.getnames() if name.startswith("sources")]
+
+    recipes = [Recipe.of(with_source, repository)]
+    assert recipes[0].build_arguments["THING_SOURCE"] == "git+file:///nowhere@0" and names() == ["sources"]
+    wheel = tmp_path / "thing-1-py3-none-any.whl"
+    monkeypatch.setenv("THING_SOURCE", str(wheel))
+    for content in ("one", "two"):
+        wheel.write_text(content)
+        recipes.append(Recipe.of(with_source, repository))
+        assert recipes[-1].build_arguments["THING_SOURCE"] == f"/sources/thing/{wheel.name}"
+        assert names() == ["sources", f"sources/thing/{wheel.name}"]
+    assert len({recipe.tag for recipe in recipes}) == 3
+
+
+def test_a_source_that_cannot_be_had_is_said_before_anything_is_built(repository, with_source):
+    recipe = Recipe.of(with_source, repository)
+    with pytest.raises(SourceUnavailable, match=r"thing is on no package index.*or set THING_SOURCE"):
+        build(recipe, repository, Engine(program="no-such-docker"))
 
 
 def test_an_image_is_built_and_says_what_it_was_made_of(recipe, repository, engine, tmp_path):

@@ -47,6 +47,10 @@ def _page(family: Family) -> str:
         ("owner", family.owner),
         ("image", f"{image_name(family)} from {family.image.base}"),
         ("architectures", ", ".join(family.image.architectures)),
+        *(
+            ("source", f"{one.package} from {one.default}, unless {one.variable} says otherwise")
+            for one in family.image.sources
+        ),
         ("training", f"{training.instance}{', spot' if training.spot else ''}"),
         ("checkpoints", training.checkpoint),
         ("server", f"{serving.server}{', multi-model' if serving.multi_model else ''} on {serving.instance}"),
