@@ -34,6 +34,10 @@ class InferenceHandler(Protocol):
     # model input to prediction; required where there is no transform_fn
     def predict_fn(self, data: Any, model: Any, /) -> Any: ...
 
+    # several model inputs to as many predictions; optional, and only called by the pooled server where
+    # TRAINYARD_MAX_BATCH is more than 1
+    def predict_batch_fn(self, data: list[Any], model: Any, /) -> list[Any]: ...
+
     # prediction to answer, or (answer, content type)
     # default: application/json, text/csv, application/x-npy
     def output_fn(self, prediction: Any, accept: str, /) -> str | bytes | tuple[str | bytes, str]: ...

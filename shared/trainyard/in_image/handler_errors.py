@@ -28,3 +28,11 @@ class UnsupportedMediaType(HandlerError):
     """The body has a content type that the handler does not read."""
 
     status_code = 415
+
+
+class Refused(HandlerError):
+    """A request that the server itself refuses, with the status it answers."""
+
+    def __init__(self, status_code: int, message: str) -> None:
+        super().__init__(message)
+        self.status_code = status_code

@@ -12,18 +12,22 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
-from types import FrameType
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from trainyard.in_image.opt_ml import OptMl
 from trainyard.in_image.server import mms
 from trainyard.in_image.server.app import App
+from trainyard.in_image.server.channel import Channel
+from trainyard.in_image.server.directory import Directory
 from trainyard.in_image.server.handler import BadHandler, Failed, Handler, import_handler
-from trainyard.in_image.server.listening import listen
+from trainyard.in_image.server.listening import BACKLOG, listen
 from trainyard.in_image.server.models import Models
 from trainyard.in_image.server.settings import MULTI_MODEL_SERVER, BadSetting, Settings
+from trainyard.in_image.server.supervisor import READY, Supervisor
 
 _GRACE = 25  # seconds for requests under way; SageMaker kills the container 30 s after SIGTERM
+_log = logging.getLogger("trainyard.serve")
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -35,48 +39,79 @@ def main(arguments: Sequence[str] = ()) -> int:
         settings = Settings.from_environment(os.environ)
         logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s")
         opt_ml = OptMl.from_environment()
-        if "--check" in arguments:
-            _app(settings, opt_ml)
-            return 0
-        if settings.server == MULTI_MODEL_SERVER:
+        if settings.server == MULTI_MODEL_SERVER and "--check" not in arguments:
             return mms.serve(settings, opt_ml)
-        app = _app(settings, opt_ml)
+        handler = _handler(settings, opt_ml)
+        if "--check" in arguments:
+            if not settings.multi_model:
+                handler.load(opt_ml.model)
+            return 0
         listener = listen(settings.host, settings.port)
     except (BadSetting, BadHandler, Failed, MemoryError, OSError) as error:
-        sys.stderr.write(f"serve: {' '.join(str(error).split()) or type(error).__name__}\n")
-        return 1
-    _run(app, listener)
-    return 0
+        return _cannot(error)
+    import uvicorn.server  # noqa: F401 -- before the workers are forked, which then share it
+
+    def work(channel: socket.socket, there: Mapping[str, str]) -> int:
+        return _work(handler, settings, opt_ml, listener, Channel(channel), there)
+
+    host, port = listener.getsockname()[:2]
+    ready = partial(_log.info, "serving on http://%s:%d", host, port)
+    return Supervisor(settings.processes, Directory(settings.max_models), work, ready).run()
 
 
-def _app(settings: Settings, opt_ml: OptMl) -> App:
-    handler = Handler(
-        import_handler(opt_ml.code / settings.program), settings.program, settings.default_accept
-    )
-    if settings.multi_model:
-        return App(handler, settings, models=Models(handler.load, opt_ml, settings.max_models))
-    return App(handler, settings, model=handler.load(opt_ml.model))
+def _cannot(error: BaseException) -> int:
+    sys.stderr.write(f"serve: {' '.join(str(error).split()) or type(error).__name__}\n")
+    return 1
 
 
-def _run(app: App, listener: socket.socket) -> None:
+def _handler(settings: Settings, opt_ml: OptMl) -> Handler:
+    module = import_handler(opt_ml.code / settings.program)
+    wait = settings.batch_wait / 1000
+    return Handler(module, settings.program, settings.default_accept, settings.max_batch, wait)
+
+
+def _work(
+    handler: Handler,
+    settings: Settings,
+    opt_ml: OptMl,
+    listener: socket.socket,
+    channel: Channel,
+    there: Mapping[str, str],
+) -> int:
+    """One worker: answer requests until SIGTERM, or until one of them hangs."""
     import uvicorn
 
-    config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            listener.listen(BACKLOG)
+            channel.send(READY)
 
-    # for signals before uvicorn's own handlers are there, and for those that it raises once more at its end:
-    # being asked to stop is no failure
-    def stop(number: int, frame: FrameType | None) -> None:
+    def end() -> None:
         server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    host, port = listener.getsockname()[:2]
-    logging.getLogger("trainyard.serve").info("serving on http://%s:%d", host, port)
+    def stuck() -> None:
+        _log.error("a request hangs: this worker ends, another one takes its place")
+        config.timeout_graceful_shutdown = 1
+        end()
+
+    # SIGTERM before uvicorn's own handlers are there, and raised once more at its end
+    signal.signal(signal.SIGTERM, lambda number, frame: end())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the supervisor has it, too
+    try:
+        models = Models(handler.load, opt_ml, channel, there) if settings.multi_model else None
+        model = None if models else handler.load(opt_ml.model)
+    except (Failed, MemoryError) as error:
+        return _cannot(error)
+    app = App(handler, settings, model, models, stuck)
+    config = uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=_GRACE, backlog=1,
+    )  # fmt: skip
+    server = Server(config)
+    channel.listen(models.heed if models else None, end)
     server.run(sockets=[listener])
+    return 0
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainyard.in_image.handler_errors import Refused
 from trainyard.in_image.server.messages import Answer, Disconnected, Request, read_body, write
-from trainyard.in_image.server.models import Refused
 
 
 def scope(path: bytes, query: bytes = b"", headers: tuple[tuple[bytes, bytes], ...] = ()):
@@ -63,6 +63,17 @@ def test_a_body_that_is_too_long_is_read_to_its_end_but_not_kept():
 def test_a_body_without_end_is_not_read_for_ever():
     with pytest.raises(Refused):
         read(*[chunk(b"x" * 50)] * 3)  # a fourth receive would find no message
+
+
+def test_a_sender_that_falls_silent(monkeypatch):
+    monkeypatch.setattr("trainyard.in_image.server.messages._SILENCE", 0.05)
+
+    async def receive():
+        await asyncio.sleep(10)
+
+    with pytest.raises(Refused, match="no more of the body") as error:
+        asyncio.run(read_body({}, receive, 10))
+    assert error.value.status_code == 408
 
 
 def test_a_client_that_goes_away():

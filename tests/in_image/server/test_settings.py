@@ -13,7 +13,9 @@ def test_defaults_are_those_of_sagemaker():
     settings = Settings.from_environment({})
     assert (settings.program, settings.host, settings.port) == ("inference.py", "0.0.0.0", 8080)
     assert (settings.multi_model, settings.max_body_mb, settings.max_models) == (False, 6, 0)
-    assert settings.workers == available_cpus()
+    assert (settings.processes, settings.workers) == (1, available_cpus())
+    many = Settings.from_environment({"SAGEMAKER_MULTI_MODEL": "true"})
+    assert (many.processes, many.workers) == (available_cpus(), 1)
 
 
 def test_everything_can_be_set():
@@ -23,6 +25,7 @@ def test_everything_can_be_set():
             "SAGEMAKER_BIND_ADDRESS": "127.0.0.1",
             "SAGEMAKER_BIND_TO_PORT": "0",
             "SAGEMAKER_MULTI_MODEL": "True",
+            "TRAINYARD_PROCESSES": "4",
             "SAGEMAKER_MODEL_SERVER_WORKERS": "3",
             "TRAINYARD_MAX_QUEUE": "0",
             "TRAINYARD_MAX_MODELS": "12",
@@ -31,11 +34,13 @@ def test_everything_can_be_set():
             "SAGEMAKER_CONTAINER_LOG_LEVEL": "10",
             "TRAINYARD_SERVER": "multi-model-server",
             "SAGEMAKER_MODEL_SERVER_TIMEOUT": "2",
+            "TRAINYARD_MAX_BATCH": "8",
+            "TRAINYARD_BATCH_WAIT_MS": "5",
             "SAGEMAKER_MODEL_SERVER_VMARGS": "-Xmx1g",
         }
     )
-    pooled = ("other.py", "127.0.0.1", 0, True, 3, 0, 12, 25, "text/csv", 10)
-    assert settings == Settings(*pooled, "multi-model-server", 120, "-Xmx1g")
+    pooled = ("other.py", "127.0.0.1", 0, True, 4, 3, 0, 12, 25, "text/csv", 10)
+    assert settings == Settings(*pooled, "multi-model-server", 120, 8, 5, "-Xmx1g")
 
 
 def test_seconds_win_over_minutes():
@@ -61,6 +66,8 @@ def test_another_server_is_refused():
         ("SAGEMAKER_MODEL_SERVER_WORKERS", "0"),
         ("SAGEMAKER_MODEL_SERVER_WORKERS", ""),
         ("TRAINYARD_MAX_MODELS", "-1"),
+        ("TRAINYARD_PROCESSES", "0"),
+        ("TRAINYARD_MAX_BATCH", "0"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(name, value):

@@ -7,13 +7,17 @@ import threading
 
 import pytest
 
-from trainyard.in_image.server.models import Refused
+from trainyard.in_image.handler_errors import Refused
 from trainyard.in_image.server.workers import Workers
+
+
+def pool(count: int, max_queue: int) -> Workers:
+    return Workers(count, max_queue, 20, pytest.fail)
 
 
 def test_the_result_and_the_error_come_back():
     async def main():
-        workers = Workers(1, 0)
+        workers = pool(1, 0)
         assert await workers.run(divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
             await workers.run(divmod, 7, 0)
@@ -24,7 +28,7 @@ def test_the_result_and_the_error_come_back():
 
 def test_what_does_not_fit_is_refused_and_the_rest_is_done():
     async def main():
-        workers, gate = Workers(2, 3), threading.Event()
+        workers, gate = pool(2, 3), threading.Event()
         running = [asyncio.create_task(workers.run(gate.wait, 10)) for _ in range(5)]
         await asyncio.sleep(0)
         with pytest.raises(Refused, match="5 requests") as refused:
@@ -39,7 +43,22 @@ def test_what_does_not_fit_is_refused_and_the_rest_is_done():
 
 def test_calls_run_at_the_same_time():
     async def main():
-        workers, together = Workers(4, 0), threading.Barrier(4)
+        workers, together = pool(4, 0), threading.Barrier(4)
         await asyncio.gather(*[workers.run(together.wait, 10) for _ in range(4)])
 
     asyncio.run(main())
+
+
+def test_a_call_that_hangs_is_given_up():
+    stuck: list[str] = []
+
+    async def main():
+        workers, gate = Workers(1, 1, 0.1, lambda: stuck.append("stuck")), threading.Event()
+        with pytest.raises(Refused, match=r"no answer within 0\.1 s") as refused:
+            await workers.run(gate.wait, 10)
+        assert refused.value.status_code == 504
+        gate.set()
+        assert await workers.run(max, 1, 2) == 2
+
+    asyncio.run(main())
+    assert stuck == ["stuck"]

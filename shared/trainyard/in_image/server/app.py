@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
-from trainyard.in_image.handler_errors import HandlerError
+from trainyard.in_image.handler_errors import HandlerError, Refused
 from trainyard.in_image.server.handler import Handler
 from trainyard.in_image.server.messages import (
     CUSTOM_ATTRIBUTES,
@@ -23,7 +24,7 @@ from trainyard.in_image.server.messages import (
     read_body,
     write,
 )
-from trainyard.in_image.server.models import Loaded, Models, Refused
+from trainyard.in_image.server.models import Loaded, Models
 from trainyard.in_image.server.settings import Settings
 from trainyard.in_image.server.workers import Workers
 
@@ -32,16 +33,24 @@ _PAGE = 100
 
 
 class App:
-    """``model`` is the one model that is served, or ``models`` are the many."""
+    """``model`` is the one model that is served, or ``models`` are the many.
+
+    ``stuck`` is called when a request has not been answered in time.
+    """
 
     def __init__(
-        self, handler: Handler, settings: Settings, model: Any = None, models: Models | None = None
+        self,
+        handler: Handler,
+        settings: Settings,
+        model: Any = None,
+        models: Models | None = None,
+        stuck: Callable[[], None] = lambda: None,
     ) -> None:
         self._handler = handler
         self._settings = settings
         self._model = model
         self._models = models
-        self._workers = Workers(settings.workers, settings.max_queue)
+        self._workers = Workers(settings.workers, settings.max_queue, settings.timeout, stuck)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +76,7 @@ class App:
         if self._models is None:
             if path == ("invocations",):
                 _allow(request, "POST")
-                return await self._invoke(self._model, request)
+                return await self._invoke(self._handler.answer, self._model, request=request)
         elif path[0] == "models" and len(path) <= 3:
             return await self._route_models(self._models, request)
         raise Refused(404, f"no {'/' + '/'.join(path)!r} here; {self._where()}")
@@ -90,16 +99,15 @@ class App:
         if request.path[2] != "invoke":
             raise Refused(404, f"no {request.path[2]!r} of a model; there is invoke")
         _allow(request, "POST")
-        return await self._invoke(models.get(name).model, request)
+        models.get(name)  # or it waits for a thread, only to be told that there is no such model
+        return await self._invoke(models.call, name, self._handler.answer, request=request)
 
-    async def _invoke(self, model: Any, request: Request) -> Answer:
+    async def _invoke(
+        self, answer: Callable[..., tuple[bytes, str]], *model: object, request: Request
+    ) -> Answer:
         headers = request.headers
         body, content_type = await self._workers.run(
-            self._handler.answer,
-            model,
-            request.body,
-            headers.get("content-type", ""),
-            headers.get("accept", ""),
+            answer, *model, request.body, headers.get("content-type", ""), headers.get("accept", "")
         )
         passed_on = [(name, headers[name]) for name in (CUSTOM_ATTRIBUTES,) if name in headers]
         return Answer(200, body, content_type, tuple(passed_on))
@@ -107,7 +115,7 @@ class App:
     def _execution_parameters(self) -> Answer:
         return Answer.json(
             {
-                "MaxConcurrentTransforms": self._workers.count,
+                "MaxConcurrentTransforms": self._workers.count * self._settings.processes,
                 "BatchStrategy": "MULTI_RECORD",
                 "MaxPayloadInMB": self._settings.max_body_mb,
             }

@@ -13,6 +13,7 @@ from typing import Any
 
 from trainyard.in_image.handler_errors import HandlerError
 from trainyard.in_image.server import formats
+from trainyard.in_image.server.batching import Batches, BatchFailed
 
 _log = logging.getLogger("trainyard.serve")
 _PARAMETERS = {
@@ -20,6 +21,7 @@ _PARAMETERS = {
     "input_fn": ("body", "content_type"),
     "predict_fn": ("data", "model"),
     "output_fn": ("prediction", "accept"),
+    "predict_batch_fn": ("data", "model"),
     "transform_fn": ("model", "body", "content_type", "accept"),
 }
 
@@ -70,8 +72,15 @@ class Failed(HandlerError):
 class Handler:
     """Loads models and answers requests with a family's functions, any number of threads at once."""
 
-    def __init__(self, module: ModuleType, name: str, default_accept: str = formats.JSON) -> None:
-        """Raises BadHandler when a required function is missing or a function takes other arguments."""
+    def __init__(
+        self,
+        module: ModuleType,
+        name: str,
+        default_accept: str = formats.JSON,
+        max_batch: int = 1,
+        batch_wait: float = 0.0,
+    ) -> None:
+        """``batch_wait`` is seconds. Raises BadHandler when a required function is missing or takes other arguments."""
         self._functions = {
             function: getattr(module, function) for function in _PARAMETERS if hasattr(module, function)
         }
@@ -81,6 +90,8 @@ class Handler:
         for function, implementation in self._functions.items():
             _check_arguments(name, function, implementation)
         self._default_accept = default_accept
+        batch = self._functions.get("predict_batch_fn") if max_batch > 1 else None
+        self._batches = Batches(batch, max_batch, batch_wait) if batch else None
 
     def load(self, folder: Path) -> Any:
         """The model in ``folder``; raises Failed, or MemoryError."""
@@ -98,7 +109,7 @@ class Handler:
         if "transform_fn" in self._functions:
             return self._finish("transform_fn", (model, content, media_type, wanted[0]), wanted[0])
         data = self._call("input_fn", formats.decode, content, media_type)
-        prediction = self._call("predict_fn", None, data, model)
+        prediction = self._predict(data, model)
         for media_type in wanted[:-1]:
             try:
                 return self._finish("output_fn", (prediction, media_type), media_type)
@@ -106,6 +117,14 @@ class Handler:
                 if error.status_code != 406:
                     raise
         return self._finish("output_fn", (prediction, wanted[-1]), wanted[-1])
+
+    def _predict(self, data: Any, model: Any) -> Any:
+        if self._batches:
+            try:
+                return self._batches.predict(data, model)
+            except BatchFailed:
+                _log.info("a batch failed; each of its inputs is tried by itself", exc_info=True)
+        return self._call("predict_fn", None, data, model)
 
     def _finish(self, function: str, arguments: tuple[Any, ...], media_type: str) -> tuple[bytes, str]:
         """The body and content type that the last function gives, as either it or a pair of them."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import socket
 
+BACKLOG = 2048
+"""How many connections may wait to be accepted."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; raises OSError, saying where and what to do."""
@@ -14,7 +17,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise OSError(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from trainyard.in_image.handler_errors import Refused
 from trainyard.in_image.server.formats import JSON
-from trainyard.in_image.server.models import Refused
 
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
-_PATIENCE = (
-    10  # an over-long body is read up to this many times the limit, so that its sender sees the answer
-)
+# an over-long body is read up to this many times the limit, so that its sender sees the answer
+_PATIENCE = 10
+_SILENCE = 60  # seconds
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -71,11 +72,14 @@ class Disconnected(Exception):
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises Refused (413) when it has more than ``limit`` bytes, and Disconnected."""
+    """The whole body. Raises Refused (413: more than ``limit`` bytes; 408: none came for long), Disconnected."""
     chunks: list[bytes] = []
     size, more = 0, True
     while more and size <= limit * _PATIENCE:
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), _SILENCE)
+        except TimeoutError as error:
+            raise Refused(408, f"no more of the body came for {_SILENCE} s") from error
         if message["type"] == "http.disconnect":
             raise Disconnected
         chunk = message.get("body", b"")

@@ -17,12 +17,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainyard.in_image.handler_errors import HandlerError
+from trainyard.in_image.handler_errors import HandlerError, Refused
 from trainyard.in_image.opt_ml import OptMl
 from trainyard.in_image.server.formats import JSON
 from trainyard.in_image.server.handler import BadHandler, Failed, Handler, import_handler
 from trainyard.in_image.server.messages import CUSTOM_ATTRIBUTES, Answer
-from trainyard.in_image.server.models import Refused
 from trainyard.in_image.server.settings import Settings
 
 FAILURE = "TRAINYARD_MMS_FAILURE"

@@ -2,91 +2,145 @@
 
 from __future__ import annotations
 
-import gc
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from trainyard.in_image.handler_errors import HandlerError
+from trainyard.in_image.handler_errors import Refused
 from trainyard.in_image.opt_ml import OptMl
+from trainyard.in_image.server.channel import Channel
+from trainyard.in_image.server.directory import Message, not_loaded
+from trainyard.in_image.server.memory import Memory, give_back
+
+T = TypeVar("T")
 
 
-class Refused(HandlerError):
-    """A request that the server itself refuses, with the status it answers."""
-
-    def __init__(self, status_code: int, message: str) -> None:
-        super().__init__(message)
-        self.status_code = status_code
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Loaded:
+    """``model`` is None until this process needs it; another one has loaded it."""
+
     name: str
     url: str
-    model: Any
+    model: Any = None
+    users: int = 0
+    loading: threading.Lock = field(default_factory=threading.Lock)
+    unused: Callable[[], None] | None = None  # called when its last user is done
 
 
 class Models:
     """Models by name; any number of threads may load, use and unload at once.
 
-    ``max_models`` stands for memory: 0 is no limit.
+    The other workers know of each through ``channel``; they load it when they are first asked.
     """
 
-    def __init__(self, load: Callable[[Path], Any], opt_ml: OptMl, max_models: int = 0) -> None:
+    def __init__(
+        self,
+        load: Callable[[Path], Any],
+        opt_ml: OptMl,
+        channel: Channel,
+        there: Mapping[str, str] = {},
+        memory: Memory | None = None,
+    ) -> None:
         self._load = load
         self._opt_ml = opt_ml
-        self._max_models = max_models
+        self._channel = channel
+        self._memory = memory or Memory()
         self._lock = threading.Lock()
-        self._models: dict[str, Loaded | None] = {}  # None while it is being loaded
+        self._models = {name: Loaded(name, url) for name, url in there.items()}
 
     def load(self, name: str, url: str) -> None:
         """Load the model that lies unpacked at ``url`` (``/opt/ml/models/{name}/model``).
 
-        Raises Refused: 400 for a folder that is none or lies elsewhere, 409 when the name is taken, 507
-        when there is no room; and HandlerError when the model cannot be read.
+        When this returns every worker knows it. Raises Refused: 400 for a folder that is none or lies
+        elsewhere, 409 when the name is taken, 507 when there is no room; and HandlerError when the model
+        cannot be read.
         """
         folder = self._folder(url)
-        with self._lock:
-            if name in self._models:
-                raise Refused(409, f"model {name!r} is already loaded")
-            if self._max_models and len(self._models) >= self._max_models:
-                raise Refused(507, f"{len(self._models)} models are loaded and no more fit; unload one first")
-            self._models[name] = None
-        loaded = None
+        self._channel.ask("reserve", name, url)
+        loaded = Loaded(name, url)
         try:
-            loaded = Loaded(name, url, self._load(folder))
-        except MemoryError as error:
-            raise Refused(507, f"no memory left to load model {name!r}; unload one first") from error
+            loaded.model = self._read(name, folder)
+        except BaseException:
+            self._channel.ask("release", name)
+            raise
+        with self._lock:
+            self._models[name] = loaded
+        self._channel.ask("publish", name)
+
+    def call(self, name: str, function: Callable[..., T], *arguments: object) -> T:
+        """``function(model, *arguments)``; the model stays while that runs. Raises Refused: 404, 507."""
+        with self._lock:
+            loaded = self._get(name)
+            loaded.users += 1
+        try:
+            if loaded.model is None:
+                with loaded.loading:
+                    if loaded.model is None:
+                        loaded.model = self._read(name, self._folder(loaded.url))
+            return function(loaded.model, *arguments)
         finally:
             with self._lock:
-                if loaded is None:
-                    del self._models[name]
-                else:
-                    self._models[name] = loaded
+                loaded.users -= 1
+                unused = None if loaded.users else loaded.unused
+            if unused:
+                loaded.model = None
+                unused()
 
     def get(self, name: str) -> Loaded:
         with self._lock:
-            loaded = self._models.get(name)
-        if loaded is None:
-            raise _not_loaded(name)
-        return loaded
+            return self._get(name)
 
     def unload(self, name: str) -> None:
-        """Forget a model; its memory is free when this returns, unless a request still uses it."""
+        """Forget a model; its memory is free when this returns, in every worker. Raises Refused (404)."""
+        self._channel.ask("remove", name)
+
+    def heed(self, message: Message) -> None:
+        """Do what all workers are told to, and say so when it is done."""
+
+        def done() -> None:
+            if message["tell"] == "remove":
+                give_back()
+            self._channel.send({"did": message["change"]})
+
+        name = message["name"]
         with self._lock:
-            if self._models.get(name) is None:
-                raise _not_loaded(name)
-            del self._models[name]
-        gc.collect()
+            if message["tell"] == "add":
+                self._models.setdefault(name, Loaded(name, message["url"]))
+            elif loaded := self._models.pop(name, None):
+                if loaded.users:
+                    loaded.unused = done
+                    return
+                del loaded
+        done()
 
     def page(self, after: str, limit: int) -> tuple[list[Loaded], str]:
         """At most ``limit`` models in order of name, beginning behind ``after``; and where to go on, or ''."""
         with self._lock:
-            loaded = sorted((one for one in self._models.values() if one), key=lambda one: one.name)
+            loaded = sorted(self._models.values(), key=lambda one: one.name)
         rest = [one for one in loaded if one.name > after]
         return rest[:limit], rest[limit - 1].name if len(rest) > limit else ""
+
+    def _get(self, name: str) -> Loaded:
+        loaded = self._models.get(name)
+        if loaded is None:
+            raise Refused(404, not_loaded(name))
+        return loaded
+
+    def _read(self, name: str, folder: Path) -> Any:
+        full = f"no memory left to load model {name!r}; unload one first"
+        if self._memory.is_short():
+            raise Refused(507, full)
+        try:
+            model = self._load(folder)
+        except MemoryError as error:
+            raise Refused(507, full) from error
+        if self._memory.is_short():
+            del model
+            give_back()
+            raise Refused(507, full)
+        return model
 
     def _folder(self, url: str) -> Path:
         root = self._opt_ml.models.resolve()
@@ -99,7 +153,3 @@ class Models:
         if not is_folder:
             raise Refused(400, f"url {url!r:.300} is not a folder")
         return folder
-
-
-def _not_loaded(name: str) -> Refused:
-    return Refused(404, f"model {name!r} is not loaded")

@@ -11,16 +11,19 @@ POOLED, MULTI_MODEL_SERVER = "pooled", "multi-model-server"
 
 @dataclass(frozen=True)
 class Settings:
-    """``max_queue``: requests that may wait for a worker. ``max_models``: 0 is no limit.
+    """``workers``: threads of each of the ``processes``. ``max_queue``: requests that may wait for one of them.
 
-    ``timeout`` (seconds for an answer) and ``vmargs`` (options of Java) are multi-model-server's only; they and
-    their variables are those of sagemaker-inference, in which SAGEMAKER_MODEL_SERVER_TIMEOUT counts minutes.
+    ``max_models``: 0 is no limit but memory. ``timeout`` (seconds for an answer) and ``vmargs`` (options of Java,
+    for multi-model-server only) and their variables are those of sagemaker-inference, in which
+    SAGEMAKER_MODEL_SERVER_TIMEOUT counts minutes. ``max_batch`` inputs are predicted in one call, where the
+    handler has predict_batch_fn, and wait at most ``batch_wait`` milliseconds for each other.
     """
 
     program: str = "inference.py"
     host: str = "0.0.0.0"
     port: int = 8080
     multi_model: bool = False
+    processes: int = 1
     workers: int = 1
     max_queue: int = 100
     max_models: int = 0
@@ -29,6 +32,8 @@ class Settings:
     log_level: int = 20
     server: str = POOLED
     timeout: int = 3600
+    max_batch: int = 1
+    batch_wait: int = 2
     vmargs: str = ""
 
     @classmethod
@@ -39,14 +44,16 @@ class Settings:
         if server not in (POOLED, MULTI_MODEL_SERVER):
             raise BadSetting(f"TRAINYARD_SERVER is {server!r}; it must be {POOLED} or {MULTI_MODEL_SERVER}")
         multi_model = text("SAGEMAKER_MULTI_MODEL", "false").lower() == "true"
-        # multi-model-server's workers are processes, so many for each model
-        workers = 1 if multi_model and server == MULTI_MODEL_SERVER else available_cpus()
+        # of many models each is small and has processes enough: multi-model-server's workers are some of its own,
+        # the pooled server's processes have a thread each; of one model every process would hold a copy
+        processes, workers = (available_cpus(), 1) if multi_model else (1, available_cpus())
         minutes = _whole(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT", cls.timeout // 60, 1, 10_000)
         return cls(
             program=text("SAGEMAKER_PROGRAM", cls.program),
             host=text("SAGEMAKER_BIND_ADDRESS", cls.host),
             port=_whole(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, 0, 65535),
             multi_model=multi_model,
+            processes=_whole(environment, "TRAINYARD_PROCESSES", processes, 1, 1024),
             workers=_whole(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", workers, 1, 1024),
             max_queue=_whole(environment, "TRAINYARD_MAX_QUEUE", cls.max_queue, 0, 1_000_000),
             max_models=_whole(environment, "TRAINYARD_MAX_MODELS", cls.max_models, 0, 1_000_000_000),
@@ -55,6 +62,8 @@ class Settings:
             log_level=_whole(environment, "SAGEMAKER_CONTAINER_LOG_LEVEL", cls.log_level, 0, 50),
             server=server,
             timeout=_whole(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", minutes * 60, 1, 1_000_000),
+            max_batch=_whole(environment, "TRAINYARD_MAX_BATCH", cls.max_batch, 1, 10_000),
+            batch_wait=_whole(environment, "TRAINYARD_BATCH_WAIT_MS", cls.batch_wait, 0, 10_000),
             vmargs=text("SAGEMAKER_MODEL_SERVER_VMARGS", cls.vmargs),
         )
 

@@ -1,0 +1,89 @@
+"""How much memory this container may use and uses: its control group's, where it has a limit, or the machine's.
+
+Sources: Linux, Documentation/admin-guide/cgroup-v2.rst ("memory.current", "memory.stat") and
+cgroup-v1/memory.rst; what can be dropped at once (inactive_file) counts as free, as Kubernetes counts it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+from pathlib import Path
+
+RESERVE = 0.05
+"""The share of the limit that loading a model must leave free, for the requests to it."""
+
+
+class Memory:
+    """``root`` is where the kernel's /proc and /sys are. ``limit`` and ``free()`` are bytes."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._meminfo = root / "proc" / "meminfo"
+        self._group: tuple[Path, Path, str] | None = None  # usage, statistics, their key
+        self.limit = self._machine("MemTotal")
+        for limit, usage, statistics, key in _groups(root):
+            allowed = _number(limit)
+            if allowed is not None and allowed < self.limit and _number(usage) is not None:
+                self.limit, self._group = allowed, (usage, statistics, key)
+
+    def free(self) -> int:
+        if self._group is None:
+            return self._machine("MemAvailable")
+        usage, statistics, key = self._group
+        return self.limit - (_number(usage) or 0) + _entry(statistics, key)
+
+    def is_short(self) -> bool:
+        return self.free() < RESERVE * self.limit
+
+    def _machine(self, key: str) -> int:
+        return _entry(self._meminfo, f"{key}:") * 1024
+
+
+def give_back() -> None:
+    """Return to the system what was freed: glibc keeps it for itself otherwise."""
+    gc.collect()
+    if hasattr(_LIBC, "malloc_trim"):
+        _LIBC.malloc_trim(0)
+
+
+_LIBC = ctypes.CDLL(None)
+
+
+def _groups(root: Path) -> list[tuple[Path, Path, Path, str]]:
+    """(limit, usage, statistics, key in them) of this process's control group and of those it lies in."""
+    try:
+        lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for _, controllers, path in (line.split(":", 2) for line in lines):
+        if controllers == "":  # version 2
+            base, names, key = root / "sys/fs/cgroup", ("memory.max", "memory.current"), "inactive_file"
+        elif "memory" in controllers.split(","):
+            base = root / "sys/fs/cgroup/memory"
+            names, key = ("memory.limit_in_bytes", "memory.usage_in_bytes"), "total_inactive_file"
+        else:
+            continue
+        folder = base / path.strip("/")
+        while True:
+            found.append((folder / names[0], folder / names[1], folder / "memory.stat", key))
+            if folder == base:
+                break
+            folder = folder.parent
+    return found
+
+
+def _number(file: Path) -> int | None:
+    """None where there is no such file, or no limit in it ("max")."""
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _entry(file: Path, key: str) -> int:
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(words[1]) for words in map(str.split, lines) if words[:1] == [key]), 0)
