@@ -1,6 +1,6 @@
 """COCO's average precision and recall of detections against a data set's truth, from 0 to 1.
 
-pycocotools is the measure (https://cocodataset.org/#detection-eval): boxes, at most 100 detections per image, IoU
+pycocotools is the measure (https://cocodataset.org/#detection-eval): boxes, at most 100 of a class per image, IoU
 from 0.50 to 0.95, sizes in pixels of the image as it is. What is undefined, because there is no truth of a class or
 size, is None.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from dataset import Dataset
+    from dataset import Box, Dataset
     from detector import Detections
 
 Array = np.ndarray[Any, Any]
@@ -88,61 +88,77 @@ def measure(dataset: Dataset, detections: Sequence[Detections]) -> Scores:
 
 
 def _accumulated(dataset: Dataset, detections: Sequence[Detections]) -> tuple[Array, Array, Array]:
-    """pycocotools' precision and scores [IoU, recall, class, area, limit], recall [IoU, class, area, limit]."""
+    """pycocotools' precision and scores [IoU, recall, class, area, limit], recall [IoU, class, area, limit].
+
+    Class by class, which is the same to COCO, and takes the memory of one class.
+    """
+    truth: list[list[dict[str, Any]]] = [[] for _ in dataset.classes]
+    places: list[list[int]] = [[] for _ in dataset.classes]  # of the images that have detections of the class
+    for place, (image, each) in enumerate(zip(dataset.images, detections, strict=True)):
+        labels = np.unique(each.labels).tolist()
+        if labels and not 0 <= labels[0] <= labels[-1] < len(dataset.classes):
+            raise ValueError(f"labels {labels[0]} to {labels[-1]}, but {len(dataset.classes)} classes")
+        for label in labels:
+            places[label].append(place)
+        for box in image.boxes:
+            truth[box.label].append(_truth(image.id, box))
+    classes = [
+        _of_a_class(
+            truth[label],
+            [
+                row
+                for place in places[label]
+                for row in _found(dataset.images[place].id, detections[place], label)
+            ],
+        )
+        for label in range(len(dataset.classes))
+    ]
+    if not classes:
+        return np.zeros((10, 101, 0, 4, 3)), np.zeros((10, 0, 4, 3)), np.zeros((10, 101, 0, 4, 3))
+    precision, recall, score = zip(*classes, strict=True)
+    return np.concatenate(precision, axis=2), np.concatenate(recall, axis=1), np.concatenate(score, axis=2)
+
+
+def _of_a_class(truth: list[dict[str, Any]], found: list[dict[str, Any]]) -> tuple[Array, Array, Array]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    categories = [{"id": number, "name": name} for number, name in enumerate(dataset.classes, 1)]
-    images = [{"id": image.id, "width": image.width, "height": image.height} for image in dataset.images]
-    truth, found = COCO(), COCO()
+    numbers = sorted({row["image_id"] for row in (*truth, *found)}) or [1]
     with contextlib.redirect_stdout(io.StringIO()):  # it tells of every stage
-        for coco, annotations in ((truth, _truth(dataset)), (found, _found(dataset, detections))):
+        sides = []
+        for rows in (truth, found):
+            coco = COCO()
             coco.dataset = {
-                "images": images, "categories": categories,
+                "images": [{"id": number} for number in numbers],
+                "categories": [{"id": 1}],
                 # its matches are ids, and 0 is no match
-                "annotations": [{"id": number, **each} for number, each in enumerate(annotations, 1)],
-            }  # fmt: skip
+                "annotations": [
+                    {"id": number, "category_id": 1, **row} for number, row in enumerate(rows, 1)
+                ],
+            }
             coco.createIndex()
-        evaluation = COCOeval(truth, found, iouType="bbox")
-        if not images or not categories:  # which it cannot do
-            return _nothing(evaluation.params, len(categories))
+            sides.append(coco)
+        evaluation = COCOeval(*sides, iouType="bbox")
         evaluation.evaluate()
         evaluation.accumulate()
     return tuple(evaluation.eval[name] for name in ("precision", "recall", "scores"))
 
 
-def _truth(dataset: Dataset) -> Iterator[dict[str, Any]]:
-    for image in dataset.images:
-        for box in image.boxes:
-            yield {
-                "image_id": image.id, "category_id": box.label + 1, "iscrowd": int(box.crowd),
-                "bbox": [box.x, box.y, box.width, box.height], "area": box.width * box.height,
-            }  # fmt: skip
+def _truth(image: int, box: Box) -> dict[str, Any]:
+    corners = [box.x, box.y, box.width, box.height]
+    return {"image_id": image, "bbox": corners, "area": box.width * box.height, "iscrowd": int(box.crowd)}
 
 
-def _found(dataset: Dataset, detections: Sequence[Detections]) -> Iterator[dict[str, Any]]:
-    for image, each in zip(dataset.images, detections, strict=True):
-        labels = np.asarray(each.labels)
-        if len(labels) and not 0 <= labels.min() <= labels.max() < len(dataset.classes):
-            raise ValueError(f"labels {labels.min()} to {labels.max()}, but {len(dataset.classes)} classes")
-        boxes = np.asarray(each.boxes, np.float64).reshape(-1, 4)
-        sizes = boxes[:, 2:] - boxes[:, :2]
-        for corner, size, score, label in zip(
-            boxes[:, :2].tolist(),
-            sizes.tolist(),
-            np.asarray(each.scores).tolist(),
-            labels.tolist(),
-            strict=True,
-        ):
-            yield {
-                "image_id": image.id, "category_id": label + 1, "score": score,
-                "bbox": [*corner, *size], "area": size[0] * size[1], "iscrowd": 0,
-            }  # fmt: skip
-
-
-def _nothing(params: Any, classes: int) -> tuple[Array, Array, Array]:
-    sizes = len(params.iouThrs), len(params.recThrs), classes, len(params.areaRng), len(params.maxDets)
-    return np.full(sizes, -1.0), np.full((sizes[0], *sizes[2:]), -1.0), np.full(sizes, -1.0)
+def _found(image: int, detections: Detections, label: int) -> Iterator[dict[str, Any]]:
+    chosen = np.asarray(detections.labels) == label
+    boxes = np.asarray(detections.boxes, np.float64)[chosen]
+    scores = np.asarray(detections.scores)[chosen].tolist()
+    for (left, top, right, bottom), score in zip(boxes.tolist(), scores, strict=True):
+        width, height = right - left, bottom - top
+        yield {
+            "image_id": image, "score": score, "bbox": [left, top, width, height], "area": width * height,
+            "iscrowd": 0,
+        }  # fmt: skip
 
 
 def _score(precision: Array, recall: Array, which: int | slice) -> Score:

@@ -111,7 +111,7 @@ def _verdict(split: Split) -> str:
         if numbers["precision"] is not None
         else "; nothing is detected."
     )
-    return f"Average precision is {ap.ap:.3f}, at IoU 0.50 {ap.ap50:.3f}. {recall}{precision}"
+    return f"Average precision is {ap.ap:.3f}; at IoU 0.50 it is {ap.ap50:.3f}. {recall}{precision}"
 
 
 def _cards(splits: Sequence[Split]) -> Iterator[str]:

@@ -71,7 +71,7 @@ def page(module, tmp_path):
 def test_headline_and_self_containment(page):
     html, parsed = page(model={"Runtime": "onnx"}, pictures=2)
     assert "2 testing images with 4 boxes of 2 classes and 2 crowds, which do not count." in parsed.text
-    assert "Average precision is 0.500, at IoU 0.50 0.500." in parsed.text
+    assert "Average precision is 0.500; at IoU 0.50 it is 0.500." in parsed.text
     assert (
         "At the score threshold 0.50, 50% of the truth is found; 50% of the detections are right."
         in parsed.text
