@@ -33,6 +33,7 @@ from trainyard.in_image.metrics import emit
 from trainyard.in_image.opt_ml import OptMl
 
 ARCHIVE, DETAILS = "model.tar.gz", "model.json"
+_TOLD = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR", "precision", "recall")
 _MOST = 100  # detections per image, as COCO has it
 _BATCH, _BATCH_PIXELS = 16, 32_000_000
 _QUIET = 5.0  # seconds between two lines of progress
@@ -89,10 +90,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
         details = json.loads((folder / DETAILS).read_text(encoding="utf-8"))
         splits = measure(arguments, model)
     write(arguments, splits, details)
-    first = splits[0]
-    shown = {name: value for name, value in first.scores.overall.as_json().items() if value is not None}
-    rates = {name: value for name, value in first.overall().items() if name in ("precision", "recall")}
-    emit({f"evaluation:{name}": value for name, value in (shown | rates).items() if value is not None})
+    told = splits[0].scores.overall.as_json() | splits[0].overall()
+    emit({f"evaluation:{name}": told[name] for name in _TOLD if told[name] is not None})
     images = sum(len(split.dataset.images) for split in splits)
     emit({"evaluation:images": images}, f"in {time.perf_counter() - began:.1f} s")
 
@@ -119,7 +118,7 @@ def measure(arguments: argparse.Namespace, model: Detector) -> list[Split]:
     if (arguments.validation / dataset.ANNOTATIONS).exists():
         folders["validation"] = arguments.validation
     data = {name: read(folder, model.classes) for name, folder in folders.items()}
-    if not any(not box.crowd for image in data["training"].images for box in image.boxes):
+    if not has_truth(data["training"]):
         raise EvaluationFailed(
             f"no box of truth in {arguments.train}: its average precision, which decides, is none"
         )
@@ -129,7 +128,7 @@ def measure(arguments: argparse.Namespace, model: Detector) -> list[Split]:
     found = {name: detect(model, each, name) for name, each in data.items()}
     threshold = arguments.score_threshold
     if threshold is None:
-        chosen_on = "validation" if "validation" in data else "training"
+        chosen_on = "validation" if "validation" in data and has_truth(data["validation"]) else "training"
         threshold = judging.best_threshold(data[chosen_on], found[chosen_on][0])
         print(f"score threshold {threshold:.3f}: the best F1 on the {chosen_on} images", flush=True)
     splits = [
@@ -144,6 +143,10 @@ def measure(arguments: argparse.Namespace, model: Detector) -> list[Split]:
         for name, (detections, milliseconds) in found.items()
     ]
     return sorted(splits, key=lambda split: split.scores.overall.ap is None)
+
+
+def has_truth(data: Dataset) -> bool:
+    return any(not box.crowd for image in data.images for box in image.boxes)
 
 
 def read(folder: Path, classes: Sequence[str]) -> Dataset:

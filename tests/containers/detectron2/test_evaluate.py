@@ -84,7 +84,7 @@ GOOD = {
     "archive": (archive, {}, []),
     "plain": (plain, {"validation": {"count": 2}}, ["--pictures", "2", "--training-images", "3"]),
     "no truth to test": (plain, {"test": {"count": 2, "boxes": False}}, ["--score-threshold", "0.85"]),
-    "nothing to test": (plain, {"test": {"count": 0}}, ["--pictures", "0"]),
+    "nothing to test": (plain, {"test": {"count": 0}, "validation": {"count": 0}}, ["--pictures", "0"]),
 }
 BAD = {
     "no model": (no_model, {}, [], "there is neither model.tar.gz nor model.json"),
@@ -196,9 +196,10 @@ def test_without_truth_to_test(evaluation):
 
 
 def test_nothing_to_test(evaluation):
-    folder, told, _ = evaluation("nothing to test")
+    folder, told, text = evaluation("nothing to test")
     assert told["testing"]["images"] == 0 and told["milliseconds_per_image"]["testing"] is None
     assert told["pictures"] == [] and list((folder / "pictures").iterdir()) == []
+    assert "the best F1 on the training images" in text and told["validation_accuracy"] is None
 
 
 @pytest.mark.parametrize("name", BAD)
