@@ -199,7 +199,7 @@ def write(arguments: argparse.Namespace, splits: Sequence[Split], details: dict[
         "score_threshold": splits[0].threshold,
         "milliseconds_per_image": {split.name: split.milliseconds for split in splits},
         "pictures": [each.as_json() for each in shown],
-        "definitions": report.DEFINITIONS | {"null": report.UNDEFINED},
+        "definitions": report.DEFINITIONS | {"confusion": report.CONFUSION, "null": report.UNDEFINED},
     }  # fmt: skip
     for name, content in (
         ("evaluation.json", evaluation),

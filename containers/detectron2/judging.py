@@ -19,6 +19,7 @@ Array = np.ndarray[Any, Any]
 
 BINS = 20
 _SAMPLES = 200
+_MOST_CONFUSED = 100  # classes: a matrix of more would fill the file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +107,16 @@ class Split:
         return sorted(range(len(self.matched)), key=key)
 
     def as_json(self) -> dict[str, Any]:
-        """AP by COCO's names, rates at the threshold, and both of each class."""
+        """AP by COCO's names, rates at the threshold, both of each class; the confusion of at most 100 classes."""
         classes = zip(self.dataset.classes, self.scores.per_class, self.per_class(), strict=True)
-        return self.scores.overall.as_json() | self.overall() | {
+        few = len(self.dataset.classes) <= _MOST_CONFUSED
+        return {
+            **self.scores.overall.as_json(),
+            **self.overall(),
             "images": len(self.dataset.images),
             "per_class": {name: score.as_json() | rates for name, score, rates in classes},
-            "confusion": self.confusion().tolist(),
-        }  # fmt: skip
+            "confusion": self.confusion().tolist() if few else None,
+        }
 
     def _rows(self) -> list[tuple[Array, Detections, Matched]]:
         labels = [np.array([box.label for box in image.boxes], int) for image in self.dataset.images]

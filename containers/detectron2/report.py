@@ -28,6 +28,10 @@ DEFINITIONS = {
     "f1": "The harmonic mean of precision and recall.",
 }
 UNDEFINED = "What has no truth to be measured by is left undefined: – here, null in evaluation.json."
+CONFUSION = (
+    "Boxes of truth (rows) by the class of their detection (columns) at the threshold, in the order of the classes; "
+    "the last row is detections where no truth is, the last column missed truth. null for more than 100 classes."
+)
 MOST_CLASSES = 12  # in the confusion matrix
 MOST_OF_A_KIND = 3  # pictures
 _MOST_CONFUSIONS = 30

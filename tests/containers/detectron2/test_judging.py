@@ -38,8 +38,9 @@ def test_counts_and_rates(scene):
     assert told["per_class"]["cat"]["AR"] == 0.5 and told["per_class"]["cat"]["recall"] == 0.5
 
 
-def test_confusion(scene):
-    assert scene.confusion().tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 0]]
+def test_confusion(module, scene):
+    assert scene.confusion().tolist() == scene.as_json()["confusion"] == [[1, 1, 0], [0, 1, 1], [1, 0, 0]]
+    assert split(module, [], tuple(map(str, range(101)))).as_json()["confusion"] is None
 
 
 def test_rates_of_nothing_are_none(module):
