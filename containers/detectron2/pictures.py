@@ -6,6 +6,7 @@ Blue and solid is right, orange and dashed is wrong (missed truth, false detecti
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,5 +153,6 @@ def _short(name: str) -> str:
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 
+@functools.cache
 def _font() -> Any:
     return ImageFont.load_default(_TEXT)
