@@ -65,3 +65,16 @@ def run(family_python: Path, environment: Callable[..., dict[str, str]]) -> Call
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_light(environment: Callable[..., dict[str, str]]) -> Callable[..., Any]:
+    """Run a script of the family that needs numpy and Pillow only, with the tests' own interpreter."""
+
+    def run(script: str, base: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(FAMILY / script), *arguments]
+        return subprocess.run(
+            command, env=environment(base, **more), capture_output=True, text=True, timeout=120
+        )
+
+    return run
