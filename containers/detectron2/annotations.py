@@ -48,7 +48,7 @@ def read(
     if documents and manifests:
         raise Refused(
             f"there are COCO files ({_list(documents)}) and manifests ({_list(manifests)}) below the input. Choose "
-            "with --annotations coco or ground-truth (--set AnnotationFormat=coco)"
+            "with --annotations coco or ground-truth (--set Annotations=coco)"
         )
     if not documents and not manifests:
         raise Refused(_none(kind, names, ignored))

@@ -9,7 +9,7 @@ EXAMPLES = 5
 
 MEANINGS = {
     "missing_image": "annotations of an image that is not there",
-    "broken_image": "an image that cannot be decoded, or is larger than max-pixels",
+    "broken_image": "an image that cannot be decoded, is larger than max-pixels, or has more than 8 bits per channel",
     "other_size": "an image whose annotations were made at another size than the file's",
     "duplicate_image": "a file with the same bytes as another one",
     "different_duplicate": "a duplicate whose boxes differ from those of the one that is kept",

@@ -25,6 +25,7 @@ FORMATS = {
     ".tiff": "TIFF", ".webp": "WEBP",
 }  # fmt: skip
 DECODERS = sorted(set(FORMATS.values()))
+DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 ORIENTATION = 0x0112  # the EXIF tag
 SIDEWAYS = range(5, 9)  # orientations whose displayed width is the stored height
 ALONE = 64  # images that are not worth starting processes for
@@ -120,6 +121,10 @@ def check(path: Path, max_pixels: int) -> Checked:
                     )
                 image.verify()
             with Image.open(io.BytesIO(content), formats=DECODERS) as image:
+                if image.mode in DEEP:
+                    return Checked(
+                        problem=f"mode {image.mode}, which readers cut to 8 bits: convert it to 8 bits"
+                    )
                 orientation = image.getexif().get(ORIENTATION, 1)
                 image.load()
                 turned = orientation if orientation in range(2, 9) else 1

@@ -130,6 +130,15 @@ def test_spoiled_and_foreign_files_are_broken(image_files, photo, tmp_path):
     assert "FileNotFoundError" in image_files.check(tmp_path / "b.png", 10_000).problem
 
 
+@pytest.mark.parametrize(
+    ("mode", "fine"), [("I;16", False), ("F", False), ("L", True), ("P", True), ("CMYK", True)]
+)
+def test_more_than_8_bits_would_be_cut(image_files, tmp_path, mode, fine):
+    image = Image.fromarray(np.full((9, 9), 1000, np.uint16)) if mode == "I;16" else Image.new(mode, (9, 9))
+    image.save(tmp_path / "a.tiff")
+    assert (not image_files.check(tmp_path / "a.tiff", 10_000).problem) == fine
+
+
 def test_a_bomb_is_not_decoded(image_files, tmp_path):
     """A PNG of a few hundred bytes whose header promises 900 million pixels."""
     chunks = [

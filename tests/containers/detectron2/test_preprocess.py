@@ -325,3 +325,40 @@ def test_blood_cells(data_folder, preprocess, parts, tmp_path):
     assert all(
         {box.label for image in data.images for box in image.boxes} == {0, 1} for data in found.values()
     )
+
+
+READ = """
+import json, sys
+sys.path.insert(0, {family!r})
+import dataset
+from pathlib import Path
+from detectron2.data.datasets import load_coco_json
+from detectron2.data.detection_utils import check_image_size, read_image
+folder = Path({folder!r})
+ours = dataset.records(dataset.read(folder))
+theirs = load_coco_json(str(folder / "annotations.json"), str(folder / "images"), "named")
+for record in ours:
+    check_image_size(record, read_image(record["file_name"], "BGR"))
+print(json.dumps([ours, theirs]))
+"""
+
+
+def test_detectron2_reads_the_same(base, run_light, environment, family_python):
+    """Its own reader of COCO documents gives the same records, and images have the sizes that they say."""
+    photo = base / "processing/input/images/shapes_0000.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(photo).resize((64, 32)).save(photo, exif=exif)
+    document(base, lambda content: content["images"][0].update(width=64, height=32))
+    ran = run_light(
+        "preprocess.py", base, "--on-bad-box", "drop", "--test-share", "0", "--validation-share", "0"
+    )
+    assert ran.returncode == 0, ran.stderr
+    code = READ.format(family=str(FAMILY), folder=str(base / "processing/train"))
+    ran = subprocess.run([family_python, "-c", code], env=environment(base), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    ours, theirs = json.loads(ran.stdout.splitlines()[-1])
+    assert len(ours) == 30
+    assert (ours[0]["width"], ours[0]["height"]) == (32, 64)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one == other
