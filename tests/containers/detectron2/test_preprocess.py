@@ -161,7 +161,6 @@ def test_bad_boxes(base, preprocess, parts, how):
     assert code == 1
     assert "[1, 2, nan, 3] in 64 x 64: a box without four finite numbers, and 2 more" in said
     assert (base / "output/message").read_text() in said
-    assert not (base / "processing/train/annotations.json").exists(), "nothing is left when it is refused"
     assert counts(base)["not_a_box"] == 1, "but the report is"
     assert preprocess(base, "--on-bad-box", how)[0] == 0
     found = counts(base)
@@ -169,6 +168,8 @@ def test_bad_boxes(base, preprocess, parts, how):
     assert found == {"box_over_edge": 1, "empty_box": 1, "not_a_box": 1, "rounded_box": 1}
     found = {box[2:] for box in boxes(parts(base))}
     assert ((0, 0, 21, 30) in found) == (how == "clip") and (34, 34, 30, 10) in found
+    assert preprocess(base)[0] == 1
+    assert not list((base / "processing").glob("t*/*")), "nothing of an earlier run stays when one is refused"
 
 
 def test_bad_images(base, preprocess, parts):
