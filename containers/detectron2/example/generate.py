@@ -20,7 +20,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 CLASSES = ("circle", "square", "triangle")
 CORNERS = {"circle": 60, "square": 4, "triangle": 3}
-SIDES = (0.20, 0.40)  # of the photo's side
+UPRIGHT = {"circle": 0.0, "square": np.pi / 4, "triangle": -np.pi / 2}
+TILT = 0.2
+SIDES = (0.22, 0.42)  # of the photo's side
 SHARPER = 4  # shapes are drawn this many times larger, for smooth edges
 TRIES = 20
 JOB = "shapes"
@@ -98,11 +100,11 @@ def colour(generator: np.random.Generator, saturation: float) -> tuple[int, int,
 
 
 def shape(name: str, size: int, generator: np.random.Generator) -> Image.Image:
-    """A mask of one shape somewhere inside: a square is turned a little, a triangle at will."""
+    """A mask of one shape somewhere inside, tilted a little."""
     side = generator.uniform(*SIDES) * size
     radius = side * {"circle": 0.5, "square": 0.62, "triangle": 0.6}[name]
     middle = generator.uniform(radius + 1, size - radius - 1, 2)
-    turned = np.pi / 4 + generator.uniform(-0.3, 0.3) if name == "square" else generator.uniform(0, 2 * np.pi)
+    turned = UPRIGHT[name] + generator.uniform(-TILT, TILT)
     angles = turned + np.linspace(0, 2 * np.pi, CORNERS[name], endpoint=False)
     corners = middle + radius * np.column_stack([np.cos(angles), np.sin(angles)])
     mask = Image.new("L", (size * SHARPER, size * SHARPER))
