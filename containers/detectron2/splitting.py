@@ -30,12 +30,15 @@ class Unit:
 def sizes(images: int, shares: Mapping[str, float]) -> dict[str, int]:
     """Images of each part; ``shares`` has those of other parts than train. Raises Refused for too few."""
     found = {part: max(round(images * share), 1) for part, share in shares.items() if share > 0}
-    found["train"] = images - sum(found.values())
-    if found["train"] < 1:
+    if images <= len(found):
+        parts = ", ".join(part for part in PARTS if part in {*found, "train"})
         raise Refused(
-            f"{images} images are too few for {', '.join(PARTS[: len(found)])}. Give more images, or smaller "
-            "--validation-share and --test-share"
+            f"{images} images are too few for {parts}. Give more images, or set --validation-share or "
+            "--test-share to 0"
         )
+    while sum(found.values()) >= images:  # rounded up, of few images
+        found[max(found, key=lambda part: found[part])] -= 1
+    found["train"] = images - sum(found.values())
     return {part: found.get(part, 0) for part in PARTS}
 
 
