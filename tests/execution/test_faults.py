@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from trainyard.errors import DefinitionError, DiskFull, SetupError, StoreBusy, StoreError
+from trainyard.errors import DefinitionError, DiskFull, SetupError, SourceUnavailable, StoreBusy, StoreError
 from trainyard.execution import faults
 from trainyard.execution.data import put_data
 from trainyard.execution.executor import Executor
@@ -131,6 +131,7 @@ def test_a_killed_executor_leaves_no_job_and_resume_repeats_nothing(
         (faults.Fault(""), "SageMaker.JOB_INTERNAL_ERROR"),
         (faults.CapacityError(""), "SageMaker.CAPACITY_ERROR"),
         (SetupError(""), "SageMaker.JOB_INTERNAL_ERROR"),
+        (SourceUnavailable(""), ""),
         (DiskFull(""), "SageMaker.RESOURCE_LIMIT"),
         (StoreBusy(""), "Step.THROTTLING"),
         (StoreError("no such object"), ""),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 
-from trainyard.errors import DiskFull, DockerError, SetupError, StoreBusy, UserError
+from trainyard.errors import DiskFull, DockerError, SetupError, SourceUnavailable, StoreBusy, UserError
 
 SERVICE_FAULT = "Step.SERVICE_FAULT"
 THROTTLING = "Step.THROTTLING"
@@ -35,6 +35,7 @@ class ResourceLimit(Fault):
 
 
 _OTHERS: tuple[tuple[type[UserError], str], ...] = (
+    (SourceUnavailable, ""),  # for somebody to say where it is
     (SetupError, JOB_INTERNAL_ERROR),
     (DockerError, JOB_INTERNAL_ERROR),
     (DiskFull, RESOURCE_LIMIT),
