@@ -27,7 +27,8 @@ class InferenceHandler(Protocol):
     # read the model that lies unpacked in ``model_dir``; required
     def model_fn(self, model_dir: str, /) -> Any: ...
 
-    # body to model input; text types come decoded (str), others as bytes; ``content_type`` has no parameters
+    # body to model input; text types come decoded (str), others as bytes; ``content_type`` has no
+    # parameters, its attribute ``parameters`` (a dict of str) does
     # default: application/json, text/csv, application/x-npy
     def input_fn(self, body: str | bytes, content_type: str, /) -> Any: ...
 

@@ -30,6 +30,12 @@ def test_content_types(header, body, expected):
     assert parse_content_type(header, body) == expected
 
 
+def test_what_stands_beside_a_content_type_comes_with_it():
+    media_type, _ = parse_content_type('Image/PNG; Score_Threshold="0.5"; flag; a=b=c', b"")
+    assert media_type == "image/png"
+    assert media_type.parameters == {"score_threshold": "0.5", "flag": "", "a": "b=c"}
+
+
 @pytest.mark.parametrize("charset", ["klingon", "hex", "zip", "a\0b", "x" * 5000])
 def test_an_unknown_charset_is_refused(charset):
     with pytest.raises(HandlerError) as error:

@@ -14,20 +14,29 @@ READABLE = (JSON, CSV, NPY)
 _TEXT = (JSON, "application/jsonlines", "application/x-ndjson")
 
 
-def parse_content_type(header: str, body: bytes) -> tuple[str, str | bytes]:
-    """The media type without its parameters, and the body: str for text types, else as it came.
+class MediaType(str):
+    """A content type without its parameters, which stand beside it: {"score_threshold": "0.5"}, names in lower case."""
+
+    parameters: dict[str, str]
+
+    @classmethod
+    def of(cls, header: str) -> MediaType:
+        name, *parameters = [part.strip() for part in header.split(";")]
+        media_type = cls(name.lower())
+        pairs = (parameter.partition("=") for parameter in parameters)
+        media_type.parameters = {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs}
+        return media_type
+
+
+def parse_content_type(header: str, body: bytes) -> tuple[MediaType, str | bytes]:
+    """The media type and the body: str for text types, else as it came.
 
     Raises UnsupportedMediaType for an unknown charset, BadRequest where the body is not in it.
     """
-    media_type, *parameters = [part.strip() for part in (header or JSON).split(";")]
-    media_type = media_type.lower()
+    media_type = MediaType.of(header or JSON)
     if not (media_type in _TEXT or media_type.startswith("text/")):
         return media_type, body
-    charset = "utf-8"
-    for parameter in parameters:
-        key, _, value = parameter.partition("=")
-        if key.strip().lower() == "charset":
-            charset = value.strip().strip('"')
+    charset = media_type.parameters.get("charset", "utf-8")
     try:
         return media_type, body.decode(charset)
     except (LookupError, ValueError) as error:

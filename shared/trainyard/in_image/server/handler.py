@@ -110,9 +110,9 @@ class Handler:
             return self._finish("transform_fn", (model, content, media_type, wanted[0]), wanted[0])
         data = self._call("input_fn", formats.decode, content, media_type)
         prediction = self._predict(data, model)
-        for media_type in wanted[:-1]:
+        for accepted in wanted[:-1]:
             try:
-                return self._finish("output_fn", (prediction, media_type), media_type)
+                return self._finish("output_fn", (prediction, accepted), accepted)
             except Failed as error:
                 if error.status_code != 406:
                     raise
