@@ -27,7 +27,8 @@ def configuration(folder: Path) -> CfgNode:
         # by default it would fall back to YAML that makes any Python object
         cfg.merge_from_file(str(path), allow_unsafe=False)
     except Exception as error:  # YAML's errors, yacs' assertions, KeyError
-        raise BadModel(f"{path}: is no configuration of Detectron2 ({error})") from error
+        reason = " ".join(str(error).split())
+        raise BadModel(f"{path}: is no configuration of Detectron2 ({reason})") from error
     cfg.MODEL.WEIGHTS = ""
     cfg.MODEL.DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
     return cfg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -78,3 +79,18 @@ def run_light(environment: Callable[..., dict[str, str]]) -> Callable[..., Any]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def report(
+    family_python: Path, environment: Callable[..., dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """What exported.py says of a small model that it leaves and runs in every way."""
+    folder = tmp_path_factory.mktemp("exported")
+    paths = os.pathsep.join(map(str, (FAMILY, SHARED)))
+    done = subprocess.run(
+        [str(family_python), "-W", "ignore", str(Path(__file__).parent / "exported.py"), str(folder)],
+        env=environment(folder, PYTHONPATH=paths), capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads((folder / "report.json").read_text()))
