@@ -94,3 +94,65 @@ def report(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return dict(json.loads((folder / "report.json").read_text()))
+
+
+class Started:
+    """A script that runs in a fork of the warm process."""
+
+    def __init__(self, ask: Callable[[dict[str, Any]], int], pid: int, log: Path) -> None:
+        self._ask, self.pid, self._log = ask, pid, log
+
+    def text(self) -> str:
+        return self._log.read_text()
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """The exit code; minus the signal's number if one ended it."""
+        return self._ask({"wait": self.pid})
+
+
+@pytest.fixture(scope="session")
+def start(
+    family_python: Path, environment: Callable[..., dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Started]]:
+    """Start one of the family's scripts, or any other, in a process that has Detectron2 imported already."""
+    logs = tmp_path_factory.mktemp("logs")
+    paths = os.pathsep.join(map(str, (FAMILY, SHARED)))
+    warm = subprocess.Popen(
+        [str(family_python), "-B", str(Path(__file__).parent / "warm.py")],
+        env=environment(logs, PYTHONPATH=paths), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+    def ask(request: dict[str, Any]) -> int:
+        assert warm.stdin and warm.stdout
+        warm.stdin.write(json.dumps(request) + "\n")
+        warm.stdin.flush()
+        return int(warm.stdout.readline())
+
+    def start(script: str, base: Path, *arguments: str, **more: str) -> Started:
+        log = logs / f"{len(list(logs.iterdir()))}.log"
+        command = [str(FAMILY / script), *arguments]
+        pid = ask({"start": command, "environment": environment(base, **more), "log": str(log)})
+        return Started(ask, pid, log)
+
+    yield start
+    warm.stdin.close()
+    warm.wait(10)
+    warm.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def snippet(start: Callable[..., Started]) -> Callable[[str, Path], str]:
+    """Run a few lines in the family's environment, its modules at hand; they must succeed."""
+
+    def run(code: str, base: Path) -> str:
+        script = base / "snippet.py"
+        script.write_text(f"import sys; sys.path.insert(0, {str(FAMILY)!r})\n{code}")
+        started = start(str(script), base)
+        code_of_exit = started.wait()
+        assert code_of_exit == 0, started.text()
+        return started.text()
+
+    return run
