@@ -20,7 +20,7 @@ TABLE = {
         {"sagemaker"},
         {"boto3"},
     ),
-    "pipelines.lambdas": (set(), {"boto3"}, {"boto3"}),  # AWS's runtime has nothing of ours
+    "pipelines.lambdas": (set(), {"boto3", "botocore"}, set()),  # AWS's runtime has nothing of ours
     "trainyard": (set(), set(), set()),
     "trainyard.errors": (set(), set(), set()),
     "trainyard.readers": (set(), set(), set()),
@@ -129,8 +129,8 @@ def is_for_types(node: ast.AST) -> bool:
 def is_allowed(name: str, module: str, lazy: bool, beside: set[str]) -> bool:
     ours, others, others_lazily = TABLE[room_of(module)]
     top = name.partition(".")[0]
-    if module.startswith("containers.") and top in beside:
-        return True  # the family's own files, which lie flat in its image
+    if module.startswith(("containers.", "pipelines.lambdas.")) and top in beside:
+        return True  # the family's or the function's own files, which lie flat where they run
     if top in OURS:
         return any(f"{name}.".startswith(f"{allowed}.") for allowed in ours)
     if top in sys.stdlib_module_names:

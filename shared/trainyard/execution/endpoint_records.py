@@ -217,6 +217,12 @@ def described(document: Mapping[str, Any]) -> dict[str, Any]:
     shown = {key: value for key, value in document.items() if key not in ("Deployment", "Pending")}
     if capture := document.get("Deployment", {}).get("DataCaptureConfig"):
         shown["DataCaptureConfig"] = _capture_summary(capture)
+    if pending := document.get("Pending"):
+        shown["PendingDeploymentSummary"] = {
+            "EndpointConfigName": pending["EndpointConfigName"],
+            "ProductionVariants": pending["ProductionVariants"],
+            "StartTime": document["LastModifiedTime"],
+        }
     return shown
 
 
