@@ -8,19 +8,16 @@ No role is named here: the session brings them (``SageMaker.<job kind>.RoleArn``
 
 from __future__ import annotations
 
-from sagemaker.core import shapes
 from sagemaker.core.training import configs
-from sagemaker.core.workflow import ExecutionVariables, Join, JsonGet, PropertyFile
+from sagemaker.core.workflow import Join, JsonGet, PropertyFile
 from sagemaker.core.workflow.conditions import ConditionLessThanOrEqualTo
 from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow import ConditionStep, FailStep, ModelStep, Pipeline
 from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
-from sagemaker.serve import ModelBuilder
 
 from pipelines import _parts as parts
 from trainyard.families import Family
-from trainyard.images.names import local_image
 
 REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
 
@@ -50,19 +47,15 @@ def build(family: Family, session: PipelineSession) -> Pipeline:
 
 
 def _parameters(family: Family, session: PipelineSession) -> parts.Parameters:
-    decisions = ["PendingManualApproval", "Approved", "Rejected"]
     parameters = [
-        ParameterString("ImageUri", local_image(family)),
-        ParameterString("InputDataUri"),
-        ParameterString("OutputDataUri", f"s3://{session.default_bucket()}/{family.name}"),
+        *parts.of_data(family, session),
         *_preprocessing().values(),
         ParameterString("ProcessingInstanceType", family.training.instance),
         ParameterString("TrainingInstanceType", family.training.instance),
         ParameterInteger("TrainingInstanceCount", 1),
         ParameterString("InferenceInstanceType", family.serving.instance),
         ParameterFloat("MaxMase", 1.0),
-        ParameterString("ModelPackageGroupName", family.name),
-        ParameterString("ModelApprovalStatus", decisions[0], decisions),
+        *parts.of_registry(family),
         *parts.hyperparameters(family).values(),
     ]
     return {parameter.name: parameter for parameter in parameters}
@@ -146,33 +139,11 @@ def _register(
     session: PipelineSession,
 ) -> ModelStep:
     uri = train.properties.ModelArtifacts.S3ModelArtifacts
-    models = {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    models = {"S3DataSource": {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}}
+    properties = {
+        "TrainingJobName": train.properties.TrainingJobName,
+        "InputDataUri": p["InputDataUri"],
+        "Horizon": p["Horizon"].to_string(),
+    }
     quality = parts.output(evaluate, "evaluation", "/model_quality.json")
-    source = shapes.MetricsSource(content_type="application/json", s3_uri=quality)
-    builder = ModelBuilder(
-        image_uri=p["ImageUri"],
-        s3_model_data_url={"S3DataSource": models},
-        # Without a role ModelBuilder asks STS for the caller's, though registering needs none; by default,
-        # which is {"auto": False}, dependencies make it overwrite SAGEMAKER_PROGRAM and others of the image.
-        role_arn="unused",
-        dependencies={},
-        sagemaker_session=session,
-    )
-    return ModelStep(
-        name="RegisterModel",
-        step_args=builder.register(
-            model_package_group_name=p["ModelPackageGroupName"],
-            content_types=list(family.serving.content_types),
-            response_types=list(family.serving.accept),
-            inference_instances=[p["InferenceInstanceType"]],
-            model_metrics=shapes.ModelMetrics(model_quality=shapes.ModelQuality(statistics=source)),
-            approval_status=p["ModelApprovalStatus"],
-            customer_metadata_properties={
-                "PipelineExecutionId": ExecutionVariables.PIPELINE_EXECUTION_ID,
-                "TrainingJobName": train.properties.TrainingJobName,
-                "InputDataUri": p["InputDataUri"],
-                "Horizon": p["Horizon"].to_string(),
-            },
-        ),
-        retry_policies=[parts.RETRY_CALL],  # the SDK refuses job retries: there is no job
-    )
+    return parts.registration(family, p, models, quality, p["InferenceInstanceType"], properties, session)

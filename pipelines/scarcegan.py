@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagemaker.core.lambda_helper import Lambda
 from sagemaker.core.training import configs
 from sagemaker.core.workflow import ExecutionVariables, Join, JsonGet, PropertyFile
 from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
@@ -24,7 +23,6 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep
 
 from pipelines import _parts as parts
 from trainyard.families import Family
-from trainyard.images.names import local_image
 
 REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
 
@@ -78,11 +76,8 @@ def build(family: Family, session: PipelineSession) -> Pipeline:
 
 
 def _parameters(family: Family, session: PipelineSession) -> parts.Parameters:
-    decisions = ["PendingManualApproval", "Approved", "Rejected"]
     parameters = [
-        ParameterString("ImageUri", local_image(family)),
-        ParameterString("InputDataUri"),
-        ParameterString("OutputDataUri", f"s3://{session.default_bucket()}/{family.name}"),
+        *parts.of_data(family, session),
         *_preprocessing().values(),
         ParameterString("PreprocessInstanceType", family.training.instance),
         ParameterString("TrainInstanceType", family.training.instance),
@@ -90,8 +85,7 @@ def _parameters(family: Family, session: PipelineSession) -> parts.Parameters:
         ParameterString("InferenceInstanceType", family.serving.instance),
         ParameterFloat("MinRecall", 0.5),
         ParameterFloat("MinAveragePrecision", 0.3),
-        ParameterString("ModelPackageGroupName", family.name),
-        ParameterString("ModelApprovalStatus", decisions[0], decisions),
+        *parts.of_registry(family),
         # Not found out here: a definition is the same for every commit that does not change it.
         ParameterString("GitRevision", ""),
         *parts.hyperparameters(family).values(),
@@ -160,7 +154,7 @@ def _registered(p: parts.Parameters, train: TrainingStep, session: PipelineSessi
     event = _job(p, train) | {"action": "list", "output": train.properties.OutputDataConfig.S3OutputPath}
     return LambdaStep(
         name="Registered",
-        lambda_func=_function(session),
+        lambda_func=parts.function("register_models", session),
         inputs=event,
         outputs=[LambdaOutput("RegisteredUri")],
         cache_config=parts.CACHE,
@@ -217,7 +211,10 @@ def _register(
     arns = LambdaOutput("ModelPackageArns")
     number = LambdaOutput("NewModelPackages", LambdaOutputTypeEnum.Integer)
     return LambdaStep(
-        name="RegisterModels", lambda_func=_function(session), inputs=event, outputs=[arns, number]
+        name="RegisterModels",
+        lambda_func=parts.function("register_models", session),
+        inputs=event,
+        outputs=[arns, number],
     )
 
 
@@ -228,12 +225,3 @@ def _job(p: parts.Parameters, train: TrainingStep) -> dict[str, Any]:
         "models": train.properties.ModelArtifacts.S3ModelArtifacts,
         "together": "mean.tar.gz",
     }
-
-
-def _function(session: PipelineSession) -> Lambda:
-    """In the account of the role that trains, made there beforehand; here it is found by its name."""
-    _, partition, _, _, account, _ = session.sagemaker_config["SageMaker"]["TrainingJob"]["RoleArn"].split(
-        ":"
-    )
-    arn = f"arn:{partition}:lambda:{session.boto_region_name}:{account}:function:register_models"
-    return Lambda(function_arn=arn, session=session)
