@@ -14,10 +14,12 @@ from urllib.request import urlopen
 import pytest
 
 from tests.conftest import ROOT, wait_until
+from tests.hosted import Hosted, serving_venv
 from trainyard.cli.local import Local
 from trainyard.cli.reachable import reachable
 from trainyard.execution import functions
 from trainyard.execution.s3 import parse_uri
+from trainyard.local_aws import endpoint
 from trainyard.local_aws.record import Record, Running
 
 SOURCE = """
@@ -104,6 +106,47 @@ def test_an_interrupted_or_killed_run_leaves_nothing_that_answers(here, tmp_path
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
     assert not answers(url)
     assert Record(here.store.home).read() is None
+
+
+def test_an_endpoint_that_a_function_deploys_outlives_the_run_and_answers(
+    here, cli, tmp_path, environments, namespaces
+):
+    venv = serving_venv(tmp_path)
+    hosted = Hosted(here.store, environments, venv)
+    container = {"Image": "image", "ModelDataUrl": hosted.data("one"), "Environment": {"SLOW_START": "1"}}
+    package = here.store.registry.register(
+        "boxes",
+        {"InferenceSpecification": {"Containers": [container]}, "ModelApprovalStatus": "Approved"},
+        {},
+    )
+    event = {
+        "endpoint_name": "boxes", "model_package_arn": package, "instance_type": "ml.m5.large",
+        "role": "arn:aws:iam::000000000000:role/any",
+    }  # fmt: skip
+    outputs = [{"OutputName": name, "OutputType": "String"} for name in ("EndpointArn", "Status")]
+    step = call(FunctionArn="deploy_endpoint", Arguments=event, OutputParameters=outputs)
+    (tmp_path / "deploy.json").write_text(json.dumps(document(step)))
+    request, given = tmp_path / "request.csv", ("--map", f"image=venv:{venv}")
+    request.write_text("x")
+
+    ended = cli("run", "--definition", tmp_path / "deploy.json", *given)
+    assert ended.code == 0, ended.err
+    (row,) = here.store.state.steps(here.store.execution("last")["id"])
+    assert row["result"]["OutputParameters"]["Status"] == "Creating"  # the run's end waited for more
+    assert (
+        "endpoint: boxes is InService\n  ask it: trainyard invoke boxes FILE; trainyard local up" in ended.out
+    )
+    answer = cli("invoke", "boxes", request, *given)
+    assert (answer.code, answer.out) == (0, "one:x")
+    assert "starting endpoint boxes for this request" in answer.err
+    request.write_text("fail418")
+    assert "the endpoint answered 424: " in cli("invoke", "boxes", request, *given).err
+
+    request.write_text("y")
+    record = Record(here.store.home)
+    with record.held(), endpoint.private(here.store, lambda url: hosted.machine) as url:
+        record.write(Running(pid=os.getpid(), url=url, started=0.0))
+        assert cli("invoke", "boxes", request)[:] == (0, "one:y", "")
 
 
 def answers(url: str) -> bool:

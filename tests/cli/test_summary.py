@@ -28,6 +28,8 @@ def test_everything_that_a_run_came_to() -> None:
                                "ModelApprovalStatus": "PendingManualApproval"},
                               {"ModelPackageArn": "arn:x:model-package/group/8", "Metrics": {},
                                "ModelApprovalStatus": "Approved"}],
+            "Endpoints": [{"EndpointName": "boxes", "EndpointStatus": "InService"},
+                          {"EndpointName": "old", "EndpointStatus": None}],
             "ManagedSpot": {"A": {"TrainingTimeInSeconds": 10, "BillableTimeInSeconds": 3, "Interruptions": 1}},
             "Reports": ["/x/report.html", f"{Path.cwd()}/.trainyard/report.html"],
         }
@@ -36,6 +38,7 @@ def test_everything_that_a_run_came_to() -> None:
                  "0.5 < 1 is true", "taken from execution e0", "3 of 4 steps succeeded; best: Fit-1",
                  "reason: step B: no luck", "0.1235", "mase.median  0.75", "approve group 7 --by", "mae 1.5",
                  "A: 10 s of training, 3 s billable, managed spot saves 70%; interrupted 1 x",
+                 "endpoint: boxes is InService\n  ask it: trainyard invoke boxes FILE", "endpoint: old is gone",
                  "report: /x/report.html", "report: .trainyard/report.html"):  # fmt: skip
         assert part in text, part
     assert "approve group 8" not in text

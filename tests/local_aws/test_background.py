@@ -24,6 +24,20 @@ def test_work_runs_in_a_thread_of_its_name(background) -> None:
     background.close()
 
 
+def test_work_of_one_kind_is_waited_for(background) -> None:
+    ended: list[str] = []
+    go = threading.Event()
+    background.start("deploy a", lambda: (time.sleep(0.2), ended.append("a")))
+    background.start("other", go.wait)
+    background.wait("deploy ", 30)
+    assert ended == ["a"]
+    began = time.monotonic()
+    background.wait("other", 0.1)
+    assert 0.1 <= time.monotonic() - began < 5
+    go.set()
+    background.close()
+
+
 def test_closing_stops_everything_and_waits_for_it(store, background) -> None:
     ended: list[str] = []
     recording = store.recorder.begin("training-job", "a", {}, background.stop)

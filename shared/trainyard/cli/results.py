@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trainyard.execution.begun import Finished
 
 _MOST_NUMBERS = 20
+_ENDPOINT = re.compile(r"arn:aws[a-z-]*:sagemaker:[^,\s\"]+:endpoint/([^,\s\"]+)")
 _PACKAGE = re.compile(r"arn:aws[a-z-]*:sagemaker:[^,\s\"]+:model-package/[^,\s\"]+")
 
 
@@ -26,6 +27,8 @@ def result(store: Store, execution: str) -> dict[str, Any]:
     steps = store.state.steps(row["id"])
     document = describe_execution(row, steps)
     document["ModelPackages"] = [_package(store, arn) for step in steps for arn in _packages(step)]
+    names = {name: None for step in steps for name in _endpoints(step)}  # each once, in order
+    document["Endpoints"] = [_endpoint(store, name) for name in names]
     document["FinalMetrics"] = {
         step["name"]: {item["MetricName"]: item["Value"] for item in step["result"]["FinalMetricDataList"]}
         for step in steps
@@ -50,6 +53,20 @@ def _packages(step: Row) -> list[str]:
     if step["kind"] == "RegisterModel":
         return [step["result"]["ModelPackageArn"]]
     return _PACKAGE.findall(json.dumps(step["result"])) if step["kind"] == "Lambda" else []
+
+
+def _endpoints(step: Row) -> list[str]:
+    """The endpoints that a step deployed, or a function did that answers with their ARNs."""
+    if step["status"] != "Succeeded":
+        return []
+    if step["kind"] == "Endpoint":
+        return [step["result"]["EndpointName"]]
+    return _ENDPOINT.findall(json.dumps(step["result"])) if step["kind"] == "Lambda" else []
+
+
+def _endpoint(store: Store, name: str) -> dict[str, Any]:
+    found = store.resources.find("endpoint", name) or {}  # it may be gone, or elsewhere
+    return {"EndpointName": name, "EndpointStatus": found.get("EndpointStatus")}
 
 
 def _package(store: Store, arn: str) -> dict[str, Any]:

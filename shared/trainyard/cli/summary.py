@@ -43,6 +43,10 @@ def summary(document: dict[str, Any]) -> str:
         how = f"; approve with: trainyard models approve {group} {version} --by NAME --reason TEXT"
         said = f"{status}{'' if status == 'Approved' else how}"
         parts.append("\n  ".join(filter(None, (f"registered: {arn}", said, metrics))))
+    for endpoint in document["Endpoints"]:
+        name, status = endpoint["EndpointName"], endpoint["EndpointStatus"] or "gone"
+        how = f"\n  ask it: trainyard invoke {name} FILE; trainyard local up keeps it answering"
+        parts.append(f"endpoint: {name} is {status}{how if status == 'InService' else ''}")
     here = f"{Path.cwd()}{os.sep}"
     parts += [f"report: {path.removeprefix(here)}" for path in document["Reports"]]
     return "\n\n".join(parts)

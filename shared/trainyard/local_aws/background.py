@@ -41,6 +41,14 @@ class Background:
             thread.start()
             self._threads[thread] = on_stop
 
+    def wait(self, kind: str, seconds: float) -> None:
+        """Until no work whose name begins with ``kind`` is under way, at most so long."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            threads = [each for each in self._threads if each.name.startswith(kind)]
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
     def close(self, grace: float = 10.0) -> None:
         """Ask everything to stop, after ``grace`` seconds to stop at once, and wait."""
         with self._lock:

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from trainyard.errors import Conflict, NotFound
 from trainyard.execution import functions
+from trainyard.execution.hosting import START_SECONDS
 from trainyard.execution.hosts import Hosts
 from trainyard.execution.machine import Machine
 from trainyard.execution.store import DEFAULT_BUCKET, Store
@@ -34,7 +35,7 @@ from trainyard.local_aws.record import Record, Running
 from trainyard.local_aws.router import OURS, Router
 from trainyard.local_aws.runtime import Runtime
 from trainyard.local_aws.s3 import S3
-from trainyard.local_aws.sagemaker import executions, job_events, packages
+from trainyard.local_aws.sagemaker import endpoints, executions, job_events, packages
 from trainyard.local_aws.server import Server
 from trainyard.local_aws.targets import Deliver, deliverer
 
@@ -79,15 +80,18 @@ def run(
 def private(store: Store, new_machine: NewMachine) -> Iterator[str]:
     """An address that this process alone knows, on a free port: S3, SageMaker, its runtime, Lambda and logs of jobs.
 
-    It is not the store's endpoint: others may have theirs beside it. Nothing of it outlives the process. Raises
+    It is not the store's endpoint: others may have theirs beside it. No process of it outlives this one; what it has
+    recorded stays, and a deployment that is under way is waited for, so that an endpoint is what it is to be. Raises
     SetupError without rclone.
     """
+    background = Background(store)
 
     def composed(url: str, closing: ExitStack) -> tuple[Context, dict[str, Service]]:
-        return _jobs(store, new_machine, url, closing, Background(store), _no_events, _no_moto)
+        return _jobs(store, new_machine, url, closing, background, _no_events, _no_moto)
 
     with _answering(store, 0, composed) as url:
         yield url
+        background.wait(endpoints.DEPLOYMENT, START_SECONDS)
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from trainyard.local_aws.messages import AwsError
 from trainyard.local_aws.sagemaker import tags
 from trainyard.local_aws.sagemaker.listing import page
 
+DEPLOYMENT = "deploy endpoint "
+"""What the names of deployments in the background begin with."""
 _EVENT = "SageMaker Endpoint State Change"
 
 
@@ -147,7 +149,7 @@ def _changing(context: Context, hosts: Hosts, name: str, work: Callable[[], str]
         work()
         _announce(context, hosts, name)
 
-    context.background.start(f"deploy endpoint {name}", deploy, lambda: hosts.cancel(name))
+    context.background.start(f"{DEPLOYMENT}{name}", deploy, lambda: hosts.cancel(name))
     return {"EndpointArn": arn}
 
 
