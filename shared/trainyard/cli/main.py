@@ -43,7 +43,7 @@ COMMANDS = {
     "callback": Command("trainyard.cli.callback", "answer a callback step that waits, or list those that do"),
     "models": Command("trainyard.cli.models", "list, compare, approve and reject model packages"),
     "serve": Command("trainyard.cli.serve", "serve a registered model package over HTTP", "host"),
-    "invoke": Command("trainyard.cli.invoke", "send a request to a served model"),
+    "invoke": Command("trainyard.cli.invoke", "send a request to a served model", "host"),
     "local": Command(
         "trainyard.cli.local_aws", "AWS on this machine, for boto3, the aws CLI and the SDK", "host"
     ),
