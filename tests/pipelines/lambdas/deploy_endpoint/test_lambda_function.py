@@ -134,7 +134,7 @@ def weights(sagemaker) -> list[float]:
 
 
 def test_an_endpoint_is_created_updated_and_left_alone_when_it_is_as_wanted(
-    invoke, package, sagemaker, answers
+    invoke, call, package, sagemaker, answers
 ):
     one, two = package("one"), package("two")
     first = invoke(event(one))
@@ -143,13 +143,13 @@ def test_an_endpoint_is_created_updated_and_left_alone_when_it_is_as_wanted(
     assert made["EndpointArn"] == first["EndpointArn"]
     (variant,) = made["ProductionVariants"]
     assert variant["VariantName"].startswith("v1-")
-    assert invoke(event(one)) == {**first, "Changed": False}
+    assert call(one) == {**first, "Changed": False}
     assert sagemaker.describe_endpoint(EndpointName="boxes")["LastModifiedTime"] == made["LastModifiedTime"]
 
-    second = invoke(event(two, instance_count=2))
+    second = call(two, instance_count=2)
     assert (second["Changed"], answers()) == (True, {"two:x"})
     assert second["EndpointConfigName"] != first["EndpointConfigName"]
-    assert invoke(event(one)) == first  # back to what it was, by the same names
+    assert call(one) == first  # back to what it was, by the same names
     assert answers() == {"one:x"}
 
 
