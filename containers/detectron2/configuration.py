@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hyperparameters import CONSTANT
+
 SMALL = "small"
 # what a hyperparameter or the data decides
 _TAKEN = {
@@ -98,7 +100,9 @@ def _set(cfg: Any, arguments: argparse.Namespace, iterations: int) -> None:
     solver = cfg.SOLVER
     solver.BASE_LR, solver.IMS_PER_BATCH = arguments.learning_rate, arguments.batch_size
     solver.MAX_ITER, solver.WEIGHT_DECAY = iterations, arguments.weight_decay
-    solver.WARMUP_ITERS = min(arguments.warmup_iterations, iterations // 4)
+    solver.WARMUP_ITERS = arguments.warmup_iterations
+    if arguments.schedule != CONSTANT:  # then a longer training begins alike
+        solver.WARMUP_ITERS = min(arguments.warmup_iterations, iterations // 4)
     cosine = arguments.schedule == "cosine"
     solver.LR_SCHEDULER_NAME = "WarmupCosineLR" if cosine else "WarmupMultiStepLR"
     fallen = [int(part * iterations) for part in _STEPS] if arguments.schedule == "steps" else []

@@ -114,8 +114,7 @@ def _train(arguments: argparse.Namespace, data: tuple[Dataset, Dataset], share: 
     training, validation = data
     if arguments.deterministic == "true":
         torch.set_num_threads(1)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
     iterations = hyperparameters.iterations(arguments, len(training.images))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     found = configuration.read(arguments.model_config, arguments.config)
