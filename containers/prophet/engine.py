@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from options import CannotFit, Options
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -19,26 +21,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 _SWITCH = {"auto": "auto", "true": True, "false": False}
 _ONE_AT_A_TIME = threading.Lock()  # Prophet draws its samples from numpy's global generator
-
-
-@dataclass(frozen=True)
-class Options:
-    """Prophet's own options under Prophet's names, plus ``cap_factor`` and ``seed``; see family.toml."""
-
-    growth: str = "linear"
-    seasonality_mode: str = "additive"
-    yearly_seasonality: str = "auto"
-    weekly_seasonality: str = "auto"
-    daily_seasonality: str = "auto"
-    changepoint_prior_scale: float = 0.05
-    seasonality_prior_scale: float = 10.0
-    holidays_prior_scale: float = 10.0
-    n_changepoints: int = 25
-    changepoint_range: float = 0.8
-    interval_width: float = 0.8
-    country_holidays: str = "none"
-    cap_factor: float = 1.2
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,10 +41,6 @@ class Forecast:
     yhat: np.ndarray[Any, Any]
     yhat_lower: np.ndarray[Any, Any]
     yhat_upper: np.ndarray[Any, Any]
-
-
-class CannotFit(Exception):
-    """No model could be fitted to these readings; the message says why."""
 
 
 class BadModel(Exception):

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 
 import engine
+from options import Options
 
 from trainyard.in_image.arguments import BadArgument, Parser, between
 
@@ -18,8 +19,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     Parsing raises BadArgument.
     """
     arguments = Parser(description)
-    default = engine.Options()
+    default = Options()
     add = arguments.add_argument
+    add("--engine", choices=("auto", "map", "stan"), default=default.engine)
     add("--growth", choices=("linear", "flat", "logistic"), default=default.growth)
     add("--seasonality_mode", choices=("additive", "multiplicative"), default=default.seasonality_mode)
     for seasonality in ("yearly_seasonality", "weekly_seasonality", "daily_seasonality"):
@@ -39,10 +41,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return arguments
 
 
-def options(arguments: argparse.Namespace) -> engine.Options:
+def options(arguments: argparse.Namespace) -> Options:
     """The engine's part of the parsed arguments. Raises BadArgument for an unknown country."""
-    names = [field.name for field in dataclasses.fields(engine.Options)]
-    chosen = engine.Options(**{name: getattr(arguments, name) for name in names})
+    names = [field.name for field in dataclasses.fields(Options)]
+    chosen = Options(**{name: getattr(arguments, name) for name in names})
     try:
         engine.check(chosen)
     except ValueError as error:
