@@ -1,0 +1,66 @@
+"""All that a fitted customer is: the parameters of Prophet's model, without the history they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Seasonality:
+    """``order`` pairs of sine and cosine columns; ``period`` in days."""
+
+    name: str
+    period: float
+    order: int
+    mode: str  # additive or multiplicative
+    prior_scale: float
+
+
+@dataclass(frozen=True)
+class Holiday:
+    """One column: 1 on the days on which ``Parameters.country`` has a holiday of this name, else 0."""
+
+    name: str
+    mode: str
+    prior_scale: float
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Prophet's model, scaled as Prophet scales it: times by ``start`` and ``t_scale``, values by ``y_scale``.
+
+    Times are whole nanoseconds since 1970, or between two moments; ``last`` is the last row's. The columns
+    of ``beta`` are the seasonalities' in their order (sine 1, cosine 1, sine 2 ...), then the holidays'.
+    There is no dummy where Prophet has one: without changepoints or columns the arrays are empty.
+    """
+
+    growth: str  # linear, flat or logistic
+    start: int
+    t_scale: int
+    y_scale: float
+    k: float
+    m: float
+    sigma: float
+    changepoint_offsets: np.ndarray[Any, Any]  # int64, nanoseconds after start, ascending
+    delta: np.ndarray[Any, Any]  # one per changepoint
+    seasonalities: tuple[Seasonality, ...]
+    holidays: tuple[Holiday, ...]  # sorted as Prophet sorts its columns: by name + "_delim_+0"
+    beta: np.ndarray[Any, Any]
+    last: int
+    rows: int
+    country: str | None = None  # whose holidays they are
+    cap: float | None = None  # of logistic growth, in the values' own unit
+
+    @cached_property
+    def changepoints(self) -> np.ndarray[Any, Any]:
+        """Prophet's ``changepoints_t``: 0 is the first row, 1 the last."""
+        return self.changepoint_offsets / self.t_scale
+
+    @property
+    def mean_step(self) -> float:
+        """The mean time between two rows, in nanoseconds; the last one fitted is row ``rows - 1``."""
+        return self.t_scale / (self.rows - 1)
