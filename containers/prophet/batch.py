@@ -10,27 +10,35 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from solver import LEAST, Problem, Solution, best_v, solve, violations
+from solver import LEAST, NOISE, Problem, Solution, best_v, solve, violations
 
 Array = np.ndarray[Any, Any]
 
-_CHUNK = 128  # series whose matrices stay in the processor's cache
+_CHUNK = 256  # series whose matrices stay in the processor's cache
+_MANY = 16  # fewer are quicker one by one
 _CLOSE = 1e-8  # of log v between two steps
-_STEPS = 40
+_STEPS, _RIDGE_STEPS = 40, 4
 _TRUSTED = 1e-7  # a violation above it, and the series is solved by itself
 _TOO_LITTLE_NOISE = 1e-7  # of the mean square: below, the Gram matrix has too few digits left
 
 
 def solve_many(problem: Problem) -> Iterator[Solution]:
     """One solution per row of ``problem.y`` (series x T), as ``solve`` would find it."""
-    block = _Block(problem)
+    block = None
     for first in range(0, len(problem.y), _CHUNK):
-        part = slice(first, first + _CHUNK)
-        some = replace(problem, y=problem.y[part], moments=problem.moments[part], square=problem.square[part])
-        yield from _solved(some, block)
+        some = _part(problem, slice(first, first + _CHUNK))
+        if len(some.y) < _MANY:
+            yield from (solve(_part(some, each)) for each in range(len(some.y)))
+        else:
+            block = block or _Block(problem)
+            yield from _together(some, block)
 
 
-def _solved(problem: Problem, block: _Block) -> Iterator[Solution]:
+def _part(problem: Problem, which: slice | int) -> Problem:
+    return replace(problem, y=problem.y[which], moments=problem.moments[which], square=problem.square[which])
+
+
+def _together(problem: Problem, block: _Block) -> Iterator[Solution]:
     y, rows = problem.y, problem.y.shape[1]
     ridge, hinges, v, steps = _descend(problem, block)
     residuals = y - np.hstack((ridge, hinges)) @ problem.features
@@ -40,8 +48,7 @@ def _solved(problem: Problem, block: _Block) -> Iterator[Solution]:
         if well[each]:
             yield Solution(ridge[each], hinges[each], float(v[each]), float(missed[each]), int(steps[each]))
         else:
-            alone = {"y": y[each], "moments": problem.moments[each], "square": float(problem.square[each])}
-            yield solve(replace(problem, **alone))
+            yield solve(_part(problem, each))
 
 
 class _Block:
@@ -71,7 +78,11 @@ def _descend(problem: Problem, block: _Block) -> tuple[Array, Array, Array, Arra
     moments = problem.moments.copy()
     moments[:, :size] = moments[:, :size] @ block.turn
     theta = np.zeros_like(moments)  # the ridge block's in its own axes
-    log_v, steps = np.log(best_v(squares, rows)), np.zeros(count, int)
+    v, steps = best_v(squares, rows), np.zeros(count, int)
+    for _ in range(_RIDGE_STEPS):  # as solver._from_above
+        cost = squares - (moments[:, :size] ** 2 / (block.values + v[:, None])).sum(axis=1)
+        v = best_v(np.maximum(cost, NOISE * squares), rows)
+    log_v = np.log(v)
     before = np.full((2, count), np.nan)
     noise = 1e-13 * np.abs(problem.moments).max(axis=1)
     which = np.arange(count)
@@ -99,49 +110,46 @@ def lasso_many(gram: Array, target: Array, penalty: Array, start: Array, noise: 
     x, signs = start.copy(), np.sign(start)
     allowed = penalty * (1 + 1e-9) + noise
     which = np.arange(len(x))
+    beside = np.zeros((len(x), x.shape[1] + 2))
     for _ in range(6 * (x.shape[1] + 1)):
-        arrived = which[_towards(gram, target, penalty, x, signs, which)]
-        slope = target[arrived] - np.matmul(gram[arrived], x[arrived, :, None])[..., 0]
-        excess = np.where(signs[arrived] == 0, np.abs(slope), 0.0)
-        excess[excess <= allowed[arrived, None]] = 0.0
-        beside = np.pad(excess, ((0, 0), (1, 1)))
-        more = (excess > 0) & (excess >= beside[:, :-2]) & (excess > beside[:, 2:])
-        signs[arrived] += more * np.sign(slope)
-        settled = arrived[~more.any(axis=1)]
-        if settled.size:
-            which = np.setdiff1d(which, settled, assume_unique=True)
-            if not which.size:
-                break
+        arrived, slope = _towards(gram, target, penalty, x, signs, which)
+        excess = np.abs(slope)
+        excess[(excess <= allowed[which, None]) | (signs[which] != 0) | ~arrived[:, None]] = 0.0
+        around = beside[: len(which)]
+        around[:, 1:-1] = excess
+        more = (excess > 0) & (excess >= around[:, :-2]) & (excess > around[:, 2:])
+        signs[which] += more * np.sign(slope)
+        which = which[~arrived | more.any(axis=1)]
+        if not which.size:
+            break
     return x
 
 
 def _towards(
-    gram: Array,
-    target: Array,
-    penalty: Array,
-    x: Array,
-    signs: Array,
-    which: Array,
-) -> Array:
-    """Move to the minimum with these signs, or to where the first of them would turn; tells who arrived."""
+    gram: Array, target: Array, penalty: Array, x: Array, signs: Array, which: Array
+) -> tuple[Array, Array]:
+    """Move to the minimum with these signs, or to where the first of them would turn; tells who arrived.
+
+    Returns the slopes of the quadratic part, too. ``x`` and ``signs`` change in place.
+    """
     present = signs[which] != 0
     most = int(present.sum(axis=1).max())
     if not most:
-        return np.ones(len(which), bool)
-    columns = np.argsort(~present, axis=1, kind="stable")[:, :most]
+        return np.ones(len(which), bool), target[which]
+    columns = np.argsort(~present, axis=1, kind="stable")[:, :most]  # padded with absent ones
     real = np.take_along_axis(present, columns, 1)
     rows = which[:, None]
-    some = gram[rows[:, :, None], columns[:, :, None], columns[:, None, :]]
+    wide = gram[rows, columns]
+    some = np.take_along_axis(wide, columns[:, None, :], 2)
     some *= real[:, :, None] & real[:, None, :]
     some[:, np.arange(most), np.arange(most)] += ~real
     sign, old = signs[rows, columns], x[rows, columns]
     right = np.where(real, target[rows, columns] - penalty[rows] * sign, 0.0)
     new = np.linalg.solve(some, right[..., None])[..., 0]
     wrong = real & (new * sign <= 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        reach = np.where(wrong, np.nan_to_num(old / (old - new)), 2.0)
+    reach = np.where(wrong, old / np.where(wrong & (old != new), old - new, np.inf), 2.0)
     step = np.minimum(reach.min(axis=1, keepdims=True), 1.0)
-    gone = (reach <= step) & wrong
-    x[rows, columns] = np.where(gone, 0.0, old + step * (new - old))
-    signs[rows, columns] = np.where(gone, 0.0, sign)
-    return ~wrong.any(axis=1)
+    gone = reach <= step
+    now = np.where(gone, 0.0, old + step * (new - old))
+    x[rows, columns], signs[rows, columns] = now, np.where(gone, 0.0, sign)
+    return ~wrong.any(axis=1), target[which] - np.matmul(now[:, None, :], wide)[:, 0]

@@ -25,7 +25,8 @@ Array = np.ndarray[Any, Any]
 SMALLEST = 1e-18  # of v: Prophet's sigma of a series without noise is 1e-9
 LEAST = float(np.log(SMALLEST))
 _CLOSE = 1e-6  # of log v between two steps; the polish does the rest
-_STEPS = 200
+_STEPS, _POLISHES, _RIDGE_STEPS = 200, 8, 2
+NOISE = 1e-12  # of y @ y: below, sums of the Gram matrix are rounding
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def best_v(rss: Array, rows: int) -> Array:
 def solve(problem: Problem) -> Solution:
     """The first stationary point from above; see the module's docstring."""
     rows, hinges = len(problem.y), np.zeros(len(problem.moments) - len(problem.precision))
-    log_v, before, steps = float(np.log(best_v(problem.square, rows))), None, 0
+    log_v, before, steps = float(np.log(_from_above(problem))), None, 0
     while steps < _STEPS:
         steps += 1
         v = float(np.exp(log_v))
@@ -75,6 +76,18 @@ def solve(problem: Problem) -> Solution:
         if abs(change) < _CLOSE or log_v == wanted == LEAST:
             break
     return _polished(problem, ridge, hinges, steps)
+
+
+def _from_above(problem: Problem) -> float:
+    """A variance not below any fixed point: each step of the problem without hinges keeps to that side."""
+    size, rows = len(problem.precision), len(problem.y)
+    moments, v = problem.moments[:size], float(best_v(problem.square, rows))
+    for _ in range(_RIDGE_STEPS):
+        block = problem.gram[:size, :size].copy()
+        block.flat[:: size + 1] += v * problem.precision
+        cost = problem.square - moments @ _solved(block, moments)  # RSS and the prior's part
+        v = float(best_v(max(cost, NOISE * problem.square), rows))
+    return v
 
 
 def at(problem: Problem, v: float, hinges: Array) -> tuple[Array, Array]:
@@ -94,12 +107,12 @@ def at(problem: Problem, v: float, hinges: Array) -> tuple[Array, Array]:
 def lasso(gram: Array, target: Array, penalty: float, start: Array, noise: float) -> Array:
     """The minimum of x' gram x / 2 - target' x + penalty |x|, by an active set whose objective always falls."""
     x = start.copy()
-    active = np.flatnonzero(x)
+    active = x.nonzero()[0]
     signs = np.sign(x[active])
     allowed = penalty * (1 + 1e-9) + noise
     for _ in range(50 * (len(x) + 1)):
         while active.size:
-            new = _solved(gram[np.ix_(active, active)], target[active] - penalty * signs)
+            new = _solved(gram[active[:, None], active], target[active] - penalty * signs)
             wrong = new * signs <= 0
             if not wrong.any():
                 x[active] = new
@@ -144,25 +157,26 @@ def _rss(problem: Problem, ridge: Array, hinges: Array, v: float) -> float:
 
 def _polished(problem: Problem, ridge: Array, hinges: Array, steps: int) -> Solution:
     """Residuals instead of the Gram matrix, which knows them to half as many digits; signs stay as they are."""
-    size, active = len(ridge), np.flatnonzero(hinges)
+    size, active = len(ridge), hinges.nonzero()[0]
     columns = np.concatenate((np.arange(size), size + active))
     some, signs = np.concatenate((ridge, hinges[active])), np.sign(hinges[active])
-    features, gram = problem.features[columns], problem.gram[np.ix_(columns, columns)]
+    features, gram = problem.features[columns], problem.gram[columns[:, None], columns]
     diagonal = gram.diagonal().copy()
-    for _ in range(2):
-        residual = problem.y - some @ features
-        v = float(best_v(residual @ residual, len(problem.y)))
+    residual = problem.y - some @ features
+    v = float(best_v(residual @ residual, len(problem.y)))
+    for _ in range(_POLISHES):
         pull = np.concatenate((problem.precision * some[:size], problem.rate * signs))
         gram.flat[:: len(columns) + 1] = diagonal
         gram.flat[: size * (len(columns) + 1) : len(columns) + 1] += v * problem.precision
         new = some + _solved(gram, features @ residual - v * pull)
         if (new[size:] * signs <= 0).any():
             break
-        some = new
+        some, before, residual = new, v, problem.y - new @ features
+        v = float(best_v(residual @ residual, len(problem.y)))
+        if abs(v - before) <= 1e-10 * v:
+            break
     ridge, hinges = some[:size], hinges.copy()
     hinges[active] = some[size:]
-    residual = problem.y - some @ features
-    v = float(best_v(residual @ residual, len(problem.y)))
     return Solution(ridge, hinges, v, float(violations(problem, ridge, hinges, v, residual)), steps)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 NEVER_BELOW_STAN = """
-import json, logging, sys
+import json, logging
 logging.disable(logging.CRITICAL)
 import numpy as np, pandas as pd
 from prophet import Prophet
@@ -44,7 +44,7 @@ def steps(rows, step):
     return pd.date_range("2022-01-31", periods=rows, freq=step).to_numpy()
 
 generator = np.random.default_rng(5)
-cases = [(3, "D", {}), (12, "D", {}), (40, "D", {"changepoint_prior_scale": 0.5}), (60, "MS", {}), (150, "W", {}),
+cases = [(3, "D", {}), (12, "D", {}), (40, "D", {"changepoint_prior_scale": 0.5}), (60, "MS", {}),
          (500, "5min", {}), (300, "h", {"growth": "flat"}), (731, "D", {"n_changepoints": 0}),
          (731, "D", {"changepoint_range": 1.0, "changepoint_prior_scale": 0.001})]
 for rows, step, chosen in cases:
@@ -61,8 +61,8 @@ for ds, y in ((ds, -wave * 1e12), (ds, wave * 1e-9), (ds, gaps), (np.repeat(ds, 
 """
 
 REAL = """
-table = pd.read_parquet(sys.argv[1] if len(sys.argv) > 1 else {data!r})
-names = sorted(table["customer"].unique())[::20]
+table = pd.read_parquet({data!r})
+names = sorted(table["customer"].unique())[::25]
 found = []
 for name in names:
     one = table[table["customer"] == name]
@@ -76,13 +76,13 @@ def test_never_below_stan_on_odd_series(snippet, tmp_path):
 
 
 def test_never_below_stan_on_real_customers(snippet, tmp_path, data_folder):
-    """On every 20th; benchmarks/prophet_quality.py has them all."""
+    """On every 25th; benchmarks/prophet_quality.py has them all."""
     data = data_folder / "electricity" / "customers_daily_long.parquet"
     if not data.exists():
         pytest.skip("no real data here: TRAINYARD_DATA names no folder with electricity/")
     ran = snippet(NEVER_BELOW_STAN + REAL.format(data=str(data)), tmp_path)
     found = np.array(json.loads(ran.stdout))
-    assert len(found) == 18
+    assert len(found) == 14
     assert found[:, 0].min() > -1e-6 and found[:, 1].max() < 1e-6
 
 
