@@ -9,10 +9,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import customers
 import engine
+import model_file
 from fitting import Outcome, Task
 
 from trainyard.in_image.archives import BadArchive, leftovers, read_archive
@@ -32,7 +32,7 @@ def tasks(files: list[Path], checkpoints: Path, models: Path, options: engine.Op
 def fingerprint(data: Path, options: engine.Options, identity: str) -> str:
     """What a model is made from: its data file's bytes, the options, the engine and Prophet's version."""
     made_from = json.dumps([dataclasses.asdict(options), identity], sort_keys=True)
-    return hashlib.sha256(made_from.encode() + b"\0" + data.read_bytes()).hexdigest()
+    return hashlib.sha256(made_from.encode() + b"\0" + data.read_bytes()).hexdigest()[:32]
 
 
 def reuse(task: Task) -> Outcome | None:
@@ -47,34 +47,31 @@ def reuse(task: Task) -> Outcome | None:
     if not checkpoint.exists():
         return None
     try:
-        metadata = _metadata(checkpoint)
+        whole = _model(checkpoint)
     except BadArchive as error:
         print(f"checkpoint is damaged, fitting it again: {error}", flush=True)
         return None
-    if metadata["fingerprint"] != task.fingerprint:
+    if whole.provenance.fingerprint != task.fingerprint:
         print(f"checkpoint {checkpoint.name} has other data or hyperparameters, fitting it again", flush=True)
         return None
     if model != checkpoint:
         temporary = model.with_name(f".{model.name}.{os.getpid()}.tmp")
         shutil.copyfile(checkpoint, temporary)
         temporary.replace(model)
-    rest = {key: metadata[key] for key in ("rows", "mae", "mape")}
-    return Outcome(metadata["customer"], task.data.name, "reused", **rest)
+    made = whole.provenance
+    return Outcome(
+        made.customer, task.data.name, "reused", rows=whole.parameters.rows, mae=made.mae, mape=made.mape
+    )
 
 
-def _metadata(checkpoint: Path) -> dict[str, Any]:
-    files = read_archive(checkpoint)
+def _model(checkpoint: Path) -> engine.Model:
+    """Raises BadArchive for what is no model, or of the first format, or does not say where it is from."""
     try:
-        metadata = json.loads(files["metadata.json"])
-        complete = {
-            "customer",
-            "fingerprint",
-            "rows",
-            "mae",
-            "mape",
-        } <= metadata.keys() and "model.json" in files
-    except (KeyError, ValueError, AttributeError) as error:
-        raise BadArchive(f"{checkpoint}: its metadata.json cannot be read ({error})") from error
-    if not complete:
-        raise BadArchive(f"{checkpoint}: model.json or a key of metadata.json is missing")
-    return dict(metadata)
+        model = model_file.loads(read_archive(checkpoint)["model.json"])
+    except KeyError as error:
+        raise BadArchive(f"{checkpoint}: no model.json") from error
+    except engine.BadModel as error:
+        raise BadArchive(f"{checkpoint}: {error}") from error
+    if model.provenance is None:
+        raise BadArchive(f"{checkpoint}: does not say what it was made from")
+    return model

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import customers
 import engine
+import numpy as np
 
 from trainyard.in_image.archives import write_archive
 
@@ -52,18 +54,9 @@ def fit_customer(task: Task) -> Outcome:
         model = engine.fit(series.ds, series.y, task.options)
     except (customers.BadSeries, engine.CannotFit) as error:
         return Outcome(task.customer, task.data.name, "failed", str(error))
-    mae, mape = _in_sample(series, model)
-    metadata = {
-        "customer": series.customer,
-        "fingerprint": task.fingerprint,
-        "engine": engine.identity(),
-        "rows": len(series.y),
-        "first": str(series.ds[0]),
-        "last": str(series.ds[-1]),
-        "mae": mae,
-        "mape": mape,
-    }
-    files = {"model.json": engine.save(model), "metadata.json": json.dumps(metadata, indent=1).encode()}
+    mae, mape = in_sample(series.y, engine.fitted_values(model, series.ds))
+    model = dataclasses.replace(model, provenance=provenance(series.customer, task, mae, mape))
+    files = {"model.json": engine.save(model)}
     for archive in task.archives:
         write_archive(archive, files)
     seconds = time.perf_counter() - began
@@ -72,9 +65,20 @@ def fit_customer(task: Task) -> Outcome:
     )
 
 
-def _in_sample(series: customers.Series, model: engine.Model) -> tuple[float, float | None]:
-    """MAE, and MAPE in percent over the readings that are not zero."""
-    errors = abs(engine.fitted_values(model) - series.y)
-    nonzero = series.y != 0
-    mape = float((errors[nonzero] / abs(series.y[nonzero])).mean() * 100) if nonzero.any() else None
-    return float(errors.mean()), mape
+def provenance(customer: str, task: Task, mae: float, mape: float | None) -> engine.Provenance:
+    """What the archive says about itself; of the options just those that are not the default."""
+    default, given = dataclasses.asdict(engine.Options()), dataclasses.asdict(task.options)
+    options = {name: value for name, value in given.items() if value != default[name]}
+    return engine.Provenance(customer, task.fingerprint, engine.identity(), options, mae, mape)
+
+
+def in_sample(y: np.ndarray[Any, Any], yhat: np.ndarray[Any, Any]) -> tuple[float, float | None]:
+    """MAE, and MAPE in percent over the readings that are not zero; six digits of each."""
+    errors = abs(yhat - y)
+    nonzero = y != 0
+    mape = (errors[nonzero] / abs(y[nonzero])).mean() * 100 if nonzero.any() else None
+    return _six_digits(errors.mean()), None if mape is None else _six_digits(mape)
+
+
+def _six_digits(value: float) -> float:
+    return float(f"{value:.6g}")

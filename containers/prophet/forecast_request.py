@@ -9,16 +9,21 @@ from trainyard.in_image.handler_errors import BadRequest
 
 MAX_STEPS = 10_000
 FORMATS = {"json": "application/json", "csv": "text/csv"}
-KEYS = ("interval", "interval_width", "format")
+INTERVALS = ("exact", "sampled")
+KEYS = ("interval", "interval_width", "format", "intervals")
 
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """``interval`` steps ahead; ``interval_width`` and ``media_type`` are None where the body is silent."""
+    """``interval`` steps ahead; ``interval_width`` and ``media_type`` are None where the body is silent.
+
+    ``sampled`` asks for intervals that are sampled as Prophet does it, instead of exact ones.
+    """
 
     interval: int
     interval_width: float | None
     media_type: str | None
+    sampled: bool = False
 
 
 def parse(body: str | bytes) -> ForecastRequest:
@@ -32,7 +37,7 @@ def parse(body: str | bytes) -> ForecastRequest:
     unknown = ", ".join(repr(key)[:100] for key in request if key not in KEYS)
     if unknown:
         raise BadRequest(f"unknown in the body: {unknown}; possible: {', '.join(KEYS)}")
-    steps, width, wanted = (request.get(key) for key in KEYS)
+    steps, width, wanted, intervals = (request.get(key) for key in KEYS)
     if type(steps) is not int or not 1 <= steps <= MAX_STEPS:  # bool is an int, too
         raise BadRequest(
             f"interval must be a whole number of steps from 1 to {MAX_STEPS}, not {_shown(steps)}"
@@ -41,7 +46,9 @@ def parse(body: str | bytes) -> ForecastRequest:
         raise BadRequest(f"interval_width must be a number from 0.01 to 0.99, not {_shown(width)}")
     if wanted is not None and wanted not in tuple(FORMATS):
         raise BadRequest(f"format must be json or csv, not {_shown(wanted)}")
-    return ForecastRequest(steps, width, FORMATS[wanted] if wanted else None)
+    if intervals is not None and intervals not in INTERVALS:
+        raise BadRequest(f"intervals must be exact or sampled, not {_shown(intervals)}")
+    return ForecastRequest(steps, width, FORMATS[wanted] if wanted else None, intervals == "sampled")
 
 
 def _shown(value: object) -> str:

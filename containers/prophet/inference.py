@@ -1,6 +1,7 @@
 """Answer ``{"interval": 7}`` with the customer's next 7 steps, as SageMaker's inference toolkit calls it.
 
-The body may also say ``interval_width`` (0.01 to 0.99, how sure) and ``format`` (json or csv, over Accept).
+The body may also say ``interval_width`` (0.01 to 0.99, how sure), ``format`` (json or csv, over Accept) and
+``intervals`` (exact, or sampled as Prophet does it).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def predict_fn(request: ForecastRequest, model: engine.Model) -> Prediction:
         ds = engine.future(model, request.interval)
     except OverflowError as error:
         raise BadRequest(f"interval is too large: {error}") from error
-    return engine.predict(model, ds, request.interval_width), request
+    return engine.predict(model, ds, request.interval_width, request.sampled), request
 
 
 def output_fn(prediction: Prediction, accept: str) -> tuple[str, str]:

@@ -30,6 +30,14 @@ class Holiday:
 
 
 @dataclass(frozen=True, eq=False)
+class Waves:
+    """The seasonalities as one sum: ``weights @ [sin; cos](2 pi outer(cycles, days))``."""
+
+    cycles: np.ndarray[Any, Any]  # per day, one for each pair of columns
+    weights: np.ndarray[Any, Any]  # row 0 adds, row 1 multiplies; without one that multiplies, no row 1
+
+
+@dataclass(frozen=True, eq=False)
 class Parameters:
     """Prophet's model, scaled as Prophet scales it: times by ``start`` and ``t_scale``, values by ``y_scale``.
 
@@ -59,6 +67,20 @@ class Parameters:
     def changepoints(self) -> np.ndarray[Any, Any]:
         """Prophet's ``changepoints_t``: 0 is the first row, 1 the last."""
         return self.changepoint_offsets / self.t_scale
+
+    @cached_property
+    def waves(self) -> Waves:
+        """What does not change from one forecast to the next."""
+        orders = [np.arange(1, season.order + 1) / season.period for season in self.seasonalities]
+        cycles = np.concatenate(orders) if orders else np.empty(0)
+        pairs = self.beta[: 2 * len(cycles)].reshape(-1, 2)
+        modes = [season.mode for season in self.seasonalities for _ in range(season.order)]
+        both = "multiplicative" in modes
+        weights = [
+            np.concatenate([np.where([mode == wanted for mode in modes], part, 0.0) for part in pairs.T])
+            for wanted in ("additive", "multiplicative")[: 1 + both]
+        ]
+        return Waves(cycles, np.array(weights))
 
     @property
     def mean_step(self) -> float:

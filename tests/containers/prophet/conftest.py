@@ -111,6 +111,29 @@ def trained(
     return base
 
 
+@pytest.fixture(scope="module")
+def make_model(module: Callable[[str], ModuleType]) -> Callable[..., Any]:
+    """A customer's model that was never fitted: daily rows, yearly and weekly rhythms, 25 changepoints."""
+
+    def make(provenance: Any = None, width: float = 0.8, **changes: Any) -> Any:
+        module("engine")
+        given, files = module("parameters"), module("model_file")
+        generator = np.random.default_rng(0)
+        day, rows = 86_400_000_000_000, 731
+        offsets = np.linspace(0, 583, 26).round()[1:].astype(np.int64) * day
+        seasons = (("yearly", 365.25, 10), ("weekly", 7.0, 3))
+        fields = {
+            "growth": "linear", "start": 19723 * day, "t_scale": (rows - 1) * day, "y_scale": 60.0,
+            "k": 0.1, "m": 0.5, "sigma": 0.05, "changepoint_offsets": offsets,
+            "delta": generator.laplace(0, 0.02, 25), "beta": generator.normal(0, 0.05, 26),
+            "seasonalities": tuple(given.Seasonality(*season, "additive", 10.0) for season in seasons),
+            "holidays": (), "last": (19723 + rows - 1) * day, "rows": rows,
+        } | changes  # fmt: skip
+        return files.Model(given.Parameters(**fields), day, 0, width, provenance)
+
+    return make
+
+
 @pytest.fixture
 def make_score(module: Callable[[str], ModuleType]) -> Callable[..., Any]:
     """A customer's score that was never computed, of a forecast that is off by ``error`` everywhere."""

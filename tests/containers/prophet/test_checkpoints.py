@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from trainyard.in_image.archives import write_archive
 
-METADATA = {"customer": "a/b", "rows": 9, "mae": 1.5, "mape": None}
+
+@pytest.fixture
+def checkpoint(module, make_model):
+    """Write a task's checkpoint."""
+
+    def write(task, fingerprint=None):
+        made = module("engine").Provenance("a/b", fingerprint or task.fingerprint, "engine 1", {}, 1.5, None)
+        content = module("engine").save(make_model(made))
+        write_archive(task.archives[0], {"model.json": content})
+
+    return write
 
 
 @pytest.fixture
@@ -24,15 +32,10 @@ def task(module, tmp_path, monkeypatch):
     return task
 
 
-def checkpoint(task, **changes):
-    metadata = METADATA | {"fingerprint": task.fingerprint} | changes
-    write_archive(task.archives[0], {"model.json": b"{}", "metadata.json": json.dumps(metadata).encode()})
-
-
-def test_what_is_whole_and_the_same_is_copied(module, task):
+def test_what_is_whole_and_the_same_is_copied(module, task, checkpoint):
     checkpoint(task)
     outcome = module("checkpoints").reuse(task)
-    assert outcome == module("fitting").Outcome("a/b", "a%2Fb.csv", "reused", rows=9, mae=1.5)
+    assert outcome == module("fitting").Outcome("a/b", "a%2Fb.csv", "reused", rows=731, mae=1.5)
     assert [archive.name for archive in task.archives] == ["a%2Fb.tar.gz"] * 2
     assert task.archives[1].read_bytes() == task.archives[0].read_bytes()
     assert len(list(task.archives[1].parent.iterdir())) == 1
@@ -46,24 +49,26 @@ def test_nothing_there(module, task, capsys):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda task: checkpoint(task, fingerprint="other"), "has other data or hyperparameters"),
-        (lambda task: (checkpoint(task), cut(task.archives[0], 1)), "damaged, fitting it again"),
-        (lambda task: (checkpoint(task), cut(task.archives[0], 60)), "damaged, fitting it again"),
-        (lambda task: task.archives[0].write_bytes(b""), "damaged, fitting it again"),
-        (lambda task: write_archive(task.archives[0], {"model.json": b"{}"}), "metadata.json cannot be read"),
-        (
-            lambda task: write_archive(task.archives[0], {"metadata.json": b"[]"}),
-            "metadata.json cannot be read",
-        ),
-        (lambda task: write_archive(task.archives[0], {"metadata.json": b"{}"}), "is missing"),
+        (lambda task, write: write(task, "other"), "has other data or hyperparameters"),
+        (lambda task, write: (write(task), cut(task.archives[0], 1)), "damaged, fitting it again"),
+        (lambda task, write: (write(task), cut(task.archives[0], 60)), "damaged, fitting it again"),
+        (lambda task, write: task.archives[0].write_bytes(b""), "damaged, fitting it again"),
+        (lambda task, write: write_archive(task.archives[0], {"other.json": b"{}"}), "no model.json"),
+        (lambda task, write: write_archive(task.archives[0], {"model.json": b"{}"}), "not a model of this"),
     ],
-    ids=("foreign", "cut", "half", "empty", "no metadata", "odd metadata", "incomplete"),
+    ids=("foreign", "cut", "half", "empty", "no model", "odd model"),
 )
-def test_what_cannot_be_kept_is_said(module, task, capsys, spoil, said):
-    spoil(task)
+def test_what_cannot_be_kept_is_said(module, task, checkpoint, capsys, spoil, said):
+    spoil(task, checkpoint)
     assert module("checkpoints").reuse(task) is None
     assert said in capsys.readouterr().out
     assert not task.archives[1].exists()
+
+
+def test_a_model_of_unknown_origin_is_fitted_again(module, task, make_model, capsys):
+    write_archive(task.archives[0], {"model.json": module("engine").save(make_model())})
+    assert module("checkpoints").reuse(task) is None
+    assert "does not say what it was made from" in capsys.readouterr().out
 
 
 def cut(path, size):

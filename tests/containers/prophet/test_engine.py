@@ -1,6 +1,8 @@
-"""The engine keeps its promises: quiet, repeatable, restorable, and clear about what it cannot fit."""
+"""Both engines keep the promises: quiet, repeatable, restorable, and clear about what they cannot fit."""
 
 from __future__ import annotations
+
+import pytest
 
 PRELUDE = """
 import glob, json, sys, tempfile
@@ -23,13 +25,15 @@ def refused(function, *arguments, **options):
 """
 
 
-def test_quiet_repeatable_and_restorable(snippet, tmp_path):
+@pytest.mark.parametrize("kind", ["map", "stan"])
+def test_quiet_repeatable_and_restorable(snippet, tmp_path, kind):
     ran = snippet(
         PRELUDE
-        + """
-one, other = fit(), fit()
+        + f"""
+one, other = fit(engine="{kind}"), fit(engine="{kind}")
 content = engine.save(one)
 assert content == engine.save(other), "the same input gives the same model"
+assert len(content) < 2000
 loaded = engine.load(content)
 assert engine.save(loaded) == content
 future = engine.future(one, 14)
@@ -37,35 +41,40 @@ assert future[0] == ds[-1] + np.timedelta64(1, "D") and len(future) == 14
 wide, narrow, again = (engine.predict(loaded, future, width) for width in (0.95, None, 0.95))
 first = engine.predict(one, future)
 for name in ("yhat", "yhat_lower", "yhat_upper"):
-    assert np.allclose(getattr(first, name), getattr(narrow, name), rtol=1e-9), name
+    assert (getattr(first, name) == getattr(narrow, name)).all(), name
     assert (getattr(wide, name) == getattr(again, name)).all(), name
 assert (wide.yhat_lower < narrow.yhat_lower).all() and (wide.yhat_upper > narrow.yhat_upper).all()
 truth = 50 + 0.01 * np.arange(760, 774) + 5 * np.sin(np.arange(760, 774) * 2 * np.pi / 7)
 assert np.abs(narrow.yhat - truth).max() < 1.0
-assert np.abs(engine.fitted_values(loaded) - y).mean() < 1.0
+assert np.abs(engine.fitted_values(loaded, ds) - y).mean() < 1.0
 assert glob.glob(tempfile.gettempdir() + "/*/*") == [], "Stan leaves no files behind"
+assert ("prophet" in sys.modules) == ("{kind}" == "stan") and ("pandas" in sys.modules) == ("{kind}" == "stan")
 """,
         tmp_path,
     )
     assert ran.stdout + ran.stderr == ""
 
 
-def test_options_reach_prophet(snippet, tmp_path):
+def test_the_engine_is_chosen_by_what_it_covers(snippet, tmp_path):
     snippet(
         PRELUDE
         + """
-model = fit(growth="flat", seasonality_mode="multiplicative", yearly_seasonality="false",
-            weekly_seasonality="true", daily_seasonality="false", changepoint_prior_scale=0.5,
-            seasonality_prior_scale=3.0, holidays_prior_scale=2.0, n_changepoints=7, changepoint_range=0.5,
-            interval_width=0.6, country_holidays="ES").prophet
-assert (model.growth, model.seasonality_mode, model.n_changepoints) == ("flat", "multiplicative", 7)
-assert (model.changepoint_prior_scale, model.seasonality_prior_scale, model.holidays_prior_scale) == (0.5, 3.0, 2.0)
-assert (model.changepoint_range, model.interval_width, model.country_holidays) == (0.5, 0.6, "ES")
-assert list(model.seasonalities) == ["weekly"]
-assert list(fit(yearly_seasonality="auto").prophet.seasonalities) == ["yearly", "weekly"]
-grows = fit(y=np.minimum(np.arange(760.0), 400), growth="logistic", cap_factor=1.5)
-forecast = engine.predict(engine.load(engine.save(grows)), engine.future(grows, 3000))
-assert forecast.yhat.max() <= 601
+import map_fit, stan_engine
+
+def used(**options):
+    calls = []
+    for module in (map_fit, stan_engine):
+        given = module.fit
+        module.fit = lambda *arguments, m=module, f=given: (calls.append(m.__name__), f(*arguments))[1]
+        module.given = given
+    fit(**options)
+    for module in (map_fit, stan_engine):
+        module.fit = module.given
+    return calls
+
+assert used() == used(engine="map") == used(growth="flat") == ["map_fit"]
+assert used(engine="stan") == used(growth="logistic") == ["stan_engine"]
+assert "possible: auto, stan" in refused(engine.check, engine.Options(engine="map", growth="logistic"))
 """,
         tmp_path,
     )
@@ -111,8 +120,9 @@ for values in ([1, 2], [5] * 20, [0] * 20, [1e300, 1e-300] * 20, [-1e9] * 3 + [1
     assert np.isfinite([forecast.yhat, forecast.yhat_lower, forecast.yhat_upper]).all(), values
 assert "all 2 rows have the timestamp 2023-01-01" in refused(fit, ds[[0, 0]], [1, 2])
 assert refused(fit, ds[:1], [1]) == "CannotFit: 1 usable rows, Prophet needs at least 2"
+assert "beyond 1e+300" in refused(fit, ds[:2], [1e305, 1])
 assert "growth=logistic needs a value above 0" in refused(fit, y=-y, growth="logistic")
-assert refused(fit, y=np.where(y > 50, np.inf, y)).startswith("CannotFit: ValueError: Found infinity")
+assert refused(fit, y=np.where(y > 50, np.inf, y)).startswith("CannotFit: a value is not finite")
 assert "too far ahead" in refused(engine.future, model, 10**6)
 for content in (b"", b"{}", b"[]", b'{"format": 1, "prophet": {}}', b'{"format": 9}'):
     assert refused(engine.load, content).startswith("BadModel: "), content

@@ -9,8 +9,8 @@ def test_fit_customer(snippet, tmp_path, trained):
     (tmp_path / "bad.csv").write_text("ds,y\n2024-01-01,1\n")
     snippet(
         f"""
-import json
 from pathlib import Path
+import numpy as np
 import engine, fitting
 from trainyard.in_image.archives import read_archive
 
@@ -21,13 +21,18 @@ outcome = fitting.fit_customer(fitting.Task(data, archives, "abc", engine.Option
 assert (outcome.customer, outcome.file, outcome.status, outcome.rows) == ("customer_0", data.name, "fitted", 753)
 assert archives[0].read_bytes() == archives[1].read_bytes()
 files = read_archive(archives[0])
-metadata = json.loads(files["metadata.json"])
-assert (metadata["customer"], metadata["fingerprint"], metadata["rows"]) == ("customer_0", "abc", 753)
-assert (metadata["first"][:10], metadata["last"][:10]) == ("2024-01-01", "2026-01-22")
-assert metadata["mae"] == outcome.mae and 0 < outcome.mape < 20
+assert list(files) == ["model.json"] and archives[0].stat().st_size < 1024
 model = engine.load(files["model.json"])
-errors = abs(engine.fitted_values(model) - fitting.customers.read_series(data).y)
-assert abs(errors.mean() - outcome.mae) < 1e-9
+made = model.provenance
+assert (made.customer, made.fingerprint, made.options, model.parameters.rows) == ("customer_0", "abc", {{}}, 753)
+assert str(np.datetime64(model.parameters.start, "ns"))[:10] == "2024-01-01"
+assert str(np.datetime64(model.parameters.last, "ns"))[:10] == "2026-01-22"
+assert (made.mae, made.mape) == (outcome.mae, outcome.mape) and 0 < outcome.mape < 20
+series = fitting.customers.read_series(data)
+errors = abs(engine.fitted_values(model, series.ds) - series.y)
+assert abs(errors.mean() / outcome.mae - 1) < 1e-5
+other = fitting.fit_customer(fitting.Task(data, archives[:1], "abc", engine.Options(engine="stan", seed=3)))
+assert engine.load(read_archive(archives[0])["model.json"]).provenance.options == {{"engine": "stan", "seed": 3}}
 
 bad = fitting.Task(base / "bad.csv", (base / "one/bad.tar.gz",), "abc", engine.Options())
 outcome = fitting.fit_customer(bad)

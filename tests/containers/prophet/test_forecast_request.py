@@ -29,6 +29,13 @@ JSON = st.recursive(
 def test_good_requests(module, body, expected):
     request = module("forecast_request").parse(body)
     assert (request.interval, request.interval_width, request.media_type) == expected
+    assert not request.sampled
+
+
+@pytest.mark.parametrize(("intervals", "sampled"), [("exact", False), ("sampled", True)])
+def test_kinds_of_intervals(module, intervals, sampled):
+    body = json.dumps({"interval": 1, "intervals": intervals})
+    assert module("forecast_request").parse(body).sampled is sampled
 
 
 @pytest.mark.parametrize(
@@ -48,6 +55,7 @@ def test_good_requests(module, body, expected):
         ('{"interval": 7, "interval_width": NaN}', "not NaN"),
         ('{"interval": 7, "interval_width": true}', "not true"),
         ('{"interval": 7, "format": ["csv"]}', 'format must be json or csv, not ["csv"]'),
+        ('{"interval": 7, "intervals": "rough"}', 'intervals must be exact or sampled, not "rough"'),
         (
             '{"interval": 7, "horizon": 1}',
             "unknown in the body: 'horizon'; possible: interval, interval_width",
@@ -61,7 +69,12 @@ def test_bad_requests(module, body, message):
     assert len(str(raised.value)) < 400
 
 
-@given(st.fixed_dictionaries({"interval": JSON}, optional={"interval_width": JSON, "format": JSON}) | JSON)
+@given(
+    st.fixed_dictionaries(
+        {"interval": JSON}, optional={"interval_width": JSON, "format": JSON, "intervals": JSON}
+    )
+    | JSON
+)
 def test_any_json_is_a_request_or_refused(module, content):
     try:
         request = module("forecast_request").parse(json.dumps(content))

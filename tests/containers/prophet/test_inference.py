@@ -56,6 +56,41 @@ def test_answers(ask):
     assert any_type[1] == kind and len(json.loads(any_type[0])) == 1
 
 
+def test_sampled_intervals_on_request(ask):
+    kind = "application/json"
+    exact, said, sampled, again = ask(
+        ['{"interval": 7}', kind, kind],
+        ['{"interval": 7, "intervals": "exact"}', kind, kind],
+        ['{"interval": 7, "intervals": "sampled"}', kind, kind],
+        ['{"interval": 7, "intervals": "sampled"}', kind, kind],
+    )
+    assert exact == said != sampled == again
+    for one, other in zip(json.loads(exact[0]), json.loads(sampled[0]), strict=True):
+        assert one["yhat"] == other["yhat"]
+        width = one["yhat_upper"] - one["yhat_lower"]
+        assert other["yhat_upper"] - other["yhat_lower"] == pytest.approx(width, rel=0.15)
+
+
+def test_the_server_needs_neither_prophet_nor_pandas(snippet, tmp_path, trained):
+    extract_archive(trained / "model/customer_0.tar.gz", tmp_path / "model")
+    ran = snippet(
+        f"""
+import sys
+
+for name in ("prophet", "pandas", "cmdstanpy", "scipy", "holidays", "pyarrow", "matplotlib"):
+    sys.modules[name] = None
+import inference
+
+model = inference.model_fn({str(tmp_path / "model")!r})
+for body in ('{{"interval": 7}}', '{{"interval": 7, "intervals": "sampled"}}'):
+    request = inference.input_fn(body, "application/json")
+    print(inference.output_fn(inference.predict_fn(request, model), "application/json")[0])
+""",
+        tmp_path,
+    )
+    assert [len(json.loads(line)) for line in ran.stdout.splitlines()] == [7, 7]
+
+
 def test_refusals(ask):
     kind = "application/json"
     text, image, body = ask(

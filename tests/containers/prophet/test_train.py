@@ -86,8 +86,8 @@ def test_one_archive_per_customer(trained):
     assert archives(trained / "model") == archives(trained / "checkpoints")
     assert set(archives(trained / "model")) == {f"customer_{number}.tar.gz" for number in range(3)}
     files = read_archive(trained / "model" / "customer_1.tar.gz")
-    assert set(files) == {"model.json", "metadata.json"}
-    assert json.loads(files["metadata.json"])["customer"] == "customer_1"
+    assert set(files) == {"model.json"}
+    assert json.loads(files["model.json"])["provenance"]["customer"] == "customer_1"
     report = json.loads((trained / "output/data/training_report.json").read_text())
     assert (report["customers"], report["failed"], len(report["models"])) == (3, [], 3)
     assert re.search(r"train:mae=\S+; train:mape=\S+; train:failed=0; models:fitted=3; models:reused=0;", log)
