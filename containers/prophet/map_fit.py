@@ -6,22 +6,28 @@ from typing import Any
 
 import batch
 import design
+import multiplicative
 import numpy as np
 import solver
-from options import CannotFit, Options
+from options import CannotFit, NotCertain, Options
 from parameters import Parameters
 
 Array = np.ndarray[Any, Any]
 
+_DOUBTFUL = 1e-3  # standard errors of a coefficient
+_NOISELESS = 1e-12  # variance of the scaled readings: their digits end here
+
 
 def applies(options: Options) -> bool:
-    """Whether the posterior of these options is one that the solver knows."""
-    regressors = options.seasonality_mode == "additive"
-    return options.growth in ("linear", "flat") and regressors
+    """Whether the posterior of these options is one that the solvers know."""
+    return options.growth in ("linear", "flat")
 
 
 def fit(ds: Array, y: Array, options: Options) -> Parameters:
-    """One series: ``ds`` (datetime64) ascending, ``y`` with NaN where nothing was read. Raises CannotFit."""
+    """One series: ``ds`` (datetime64) ascending, ``y`` with NaN where nothing was read.
+
+    Raises CannotFit; and of that kind NotCertain, where Stan should be asked.
+    """
     known = np.isfinite(y)
     if not known.all():
         if np.isinf(y).any():
@@ -43,8 +49,22 @@ def _fit(columns: design.Design, y: Array, last: int, options: Options) -> Param
     scaled = y / y_scale
     if y.min() == y.max():
         return _constant(columns, scaled, y_scale, last)
-    found = solver.solve(problem(columns, scaled, options))
-    return parameters(columns, found, y_scale, last, len(y))
+    return parameters(columns, _solved(columns, problem(columns, scaled, options)), y_scale, last, len(y))
+
+
+def _solved(columns: design.Design, asked: solver.Problem) -> solver.Solution:
+    """Raises NotCertain: seen with multiplicative terms and fewer readings than columns only."""
+    if _bilinear(columns):
+        found = multiplicative.solve_multiplicative(asked, 1 if columns.growth == "flat" else 2)
+    else:
+        found = solver.solve(asked)
+    if found.violation > _DOUBTFUL and found.v > _NOISELESS:
+        raise NotCertain(f"the exact engine found no maximum in {found.steps} steps; engine=stan may")
+    return found
+
+
+def _bilinear(columns: design.Design) -> bool:
+    return any(term.mode == "multiplicative" for term in (*columns.seasonalities, *columns.holidays))
 
 
 def problem(columns: design.Design, scaled: Array, options: Options) -> solver.Problem:
@@ -83,11 +103,16 @@ def _constant(columns: design.Design, scaled: Array, y_scale: float, last: int) 
 
 
 def fit_many(ds: Array, readings: Array, options: Options) -> list[Parameters]:
-    """Series on one time grid: ``readings`` is T x series, all of them finite. Raises CannotFit."""
+    """Series on one time grid: ``readings`` is T x series, all of them finite. Raises CannotFit, NotCertain.
+
+    Multiplicative terms gain little here: each series is solved by itself.
+    """
     if not np.isfinite(readings).all():
         raise CannotFit("series on one grid have a number in every row")
     columns, rows, last = design.of(ds, options), len(readings), _moment(ds[-1])
-    y = np.ascontiguousarray(readings.T)
+    if _bilinear(columns):
+        return [_fit(columns, one, last, options) for one in np.ascontiguousarray(readings.T)]
+    y = np.array(readings.T, order="C")  # a copy, which is scaled
     scales = np.abs(y).max(axis=1)
     scales[scales == 0] = 1.0
     y /= scales[:, None]

@@ -28,3 +28,7 @@ class Options:
 
 class CannotFit(Exception):
     """No model could be fitted to these readings; the message says why."""
+
+
+class NotCertain(CannotFit):
+    """The exact engine came to no maximum that it can vouch for; Stan may do better."""

@@ -21,14 +21,22 @@ def readings(series, rows=300, seed=0):
 
 
 @pytest.mark.parametrize(
-    "chosen", [{}, {"growth": "flat"}, {"changepoint_prior_scale": 5.0}, {"n_changepoints": 0}]
+    "chosen",
+    [
+        {},
+        {"growth": "flat"},
+        {"changepoint_prior_scale": 5.0},
+        {"n_changepoints": 0},
+        {"seasonality_mode": "multiplicative"},
+    ],
 )
 def test_as_one_by_one(module, grid, chosen):
     map_fit, options = module("map_fit"), module("options").Options(**chosen)
-    y = readings(150)
+    y = readings(150 if "seasonality_mode" not in chosen else 3)
+    given = y.copy()
     fitted = module("posterior").fitted
     together = map_fit.fit_many(grid, y, options)
-    assert len(together) == 150
+    assert len(together) == y.shape[1] and (y == given).all()
     for column, found in enumerate(together):
         alone = map_fit.fit(grid, y[:, column], options)
         assert np.abs(fitted(found, grid) - fitted(alone, grid)).max() < 1e-8
