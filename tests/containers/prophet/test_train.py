@@ -16,6 +16,7 @@ import pytest
 from trainyard.in_image.archives import read_archive
 
 CUSTOMERS = 10
+SLOWLY = ("--engine", "stan")  # so that there is time to interrupt it
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_one_archive_per_customer(trained):
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_interrupted_and_resumed_no_customer_is_fitted_twice(fleet, start, run, end):
-    process, until = start(fleet)
+    process, until = start(fleet, *SLOWLY)
     until(r"models:done=3;")
     sent = time.monotonic()
     process.send_signal(end)
@@ -106,7 +107,7 @@ def test_interrupted_and_resumed_no_customer_is_fitted_twice(fleet, start, run, 
     assert 3 <= len(whole) < CUSTOMERS
     (fleet / "checkpoints" / ".customer_9.tar.gz.1.tmp").write_bytes(b"half")
 
-    ran = run("train.py", fleet)
+    ran = run("train.py", fleet, *SLOWLY)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"models:fitted={CUSTOMERS - len(whole)}; models:reused={len(whole)};" in ran.stdout
     assert len(fitted(ran.stdout)) == CUSTOMERS - len(whole)
@@ -118,7 +119,7 @@ def test_interrupted_and_resumed_no_customer_is_fitted_twice(fleet, start, run, 
 
 
 def test_a_killed_worker_is_replaced(fleet, start):
-    process, until = start(fleet)
+    process, until = start(fleet, *SLOWLY)
     until(r"models:done=2;")
     victims = [pid for pid in workers(fleet) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(victims[0], signal.SIGKILL)
