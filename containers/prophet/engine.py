@@ -19,7 +19,8 @@ import numpy as np
 import steps
 from fields import BadModel
 from model_file import Model, Provenance
-from options import CannotFit, Options
+from options import CannotFit, NotCertain, Options
+from parameters import Parameters
 
 LARGEST = 1e300  # sums of errors must stay finite
 __all__ = ["BadModel", "CannotFit", "Forecast", "Model", "Options", "Provenance"]
@@ -69,21 +70,28 @@ def check(options: Options) -> None:
 
 def fit(ds: np.ndarray[Any, Any], y: np.ndarray[Any, Any], options: Options) -> Model:
     """Fit one customer; ``ds`` (datetime64) ascending, ``y`` finite. Raises CannotFit."""
-    import map_fit
-
     if len(y) < 2:
         raise CannotFit(f"{len(y)} usable rows, Prophet needs at least 2")
     if ds[0] == ds[-1]:
         raise CannotFit(f"all {len(y)} rows have the timestamp {ds[0]}, Prophet needs at least 2")
     if not (np.abs(y) <= LARGEST).all():
         raise CannotFit(f"a value is not finite, or beyond {LARGEST:g}")
-    if options.engine == "map" or (options.engine == "auto" and map_fit.applies(options)):
-        parameters = map_fit.fit(ds, y, options)
-    else:
-        import stan_engine
+    return Model(_parameters(ds, y, options), steps.infer(ds), options.seed, options.interval_width)
 
-        parameters = stan_engine.fit(ds, y, options)
-    return Model(parameters, steps.infer(ds), options.seed, options.interval_width)
+
+def _parameters(ds: np.ndarray[Any, Any], y: np.ndarray[Any, Any], options: Options) -> Parameters:
+    """By the engine asked for; ``auto`` is the exact one wherever it applies and vouches for what it found."""
+    import map_fit
+
+    if options.engine == "map" or (options.engine == "auto" and map_fit.applies(options)):
+        try:
+            return map_fit.fit(ds, y, options)
+        except NotCertain:
+            if options.engine == "map":
+                raise
+    import stan_engine
+
+    return stan_engine.fit(ds, y, options)
 
 
 def fitted_values(model: Model, ds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -75,6 +75,10 @@ def used(**options):
 assert used() == used(engine="map") == used(growth="flat") == ["map_fit"]
 assert used(engine="stan") == used(growth="logistic") == ["stan_engine"]
 assert "possible: auto, stan" in refused(engine.check, engine.Options(engine="map", growth="logistic"))
+
+map_fit._DOUBTFUL = 0.0
+assert used() == ["map_fit", "stan_engine"]
+assert "found no maximum" in refused(fit, engine="map")
 """,
         tmp_path,
     )
