@@ -4,7 +4,8 @@
 
 PYTHON has the family's packages. The peer of the resumed training and of the one on two hosts is the same training,
 uninterrupted on one, in the same run. Targets: AP50 at least 0.5 within five minutes of CPU; the resumed model's
-weights equal bit by bit; losses on two hosts, with the same batch, within a hundredth over the first iterations.
+weights equal bit by bit; losses on two hosts, with the same batch, within a thousandth over the first iterations, and
+in the mean of the last tenth within a tenth.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ FAMILY = ROOT / "containers" / "detectron2"
 if __name__ == "__main__":
     del sys.path[0]  # this folder, in which a file has Detectron2's own name
 HOSTS = ("localhost", "other")  # only the leader's name is looked up
-COMPARED = 10  # iterations; later ones differ more, as each choice of a proposal follows from all before
+COMPARED = (
+    3  # iterations; later ones differ more: AdamW makes much of the least, and other proposals are chosen
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,11 +50,16 @@ def main(argv: list[str] | None = None) -> int:
         ("shapes: AP50 on the test images", ap50, ap50 >= 0.5, "at least 0.5"),
         ("shapes: CPU seconds of the training", seconds, seconds <= 300, "at most 300"),
         ("resumed: weights equal bit by bit (1: yes)", float(equal), equal, "1"),
-        (f"two hosts: largest difference, {COMPARED} losses", difference, difference <= 0.01, "at most 0.01"),
+        (
+            f"two hosts: largest difference, {COMPARED} losses",
+            difference,
+            difference <= 1e-3,
+            "at most 0.001",
+        ),
+        ("two hosts: difference of mean losses, last tenth", last, last <= 0.1, "at most 0.1"),
     ]
     for what, value, met, target in found:
         print(f"{what:52}{value:>10.4g}{target:>16}  {'met' if met else 'NOT met'}")
-    print(f"{'two hosts: difference of mean losses, last tenth':52}{last:>10.4g}")
     return 0 if all(met for _, _, met, _ in found) else 1
 
 

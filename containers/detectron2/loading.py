@@ -74,6 +74,8 @@ def batches(
         examples,
         batch_sampler=keys,
         num_workers=workers,
+        # not as this process was started, which with several per host would import everything anew
+        multiprocessing_context="fork" if workers else None,
         collate_fn=list,
         generator=torch.Generator(),  # of its own: else iterating would draw from the trajectory's
     )

@@ -8,9 +8,13 @@ import signal
 from contextlib import suppress
 
 _asked = False
+_telling = False
 
 
-def listen() -> None:
+def listen(telling: bool = False) -> None:
+    """``telling``: all children of this process hear of it too; not those that read images for one that trains."""
+    global _telling
+    _telling = telling
     signal.signal(signal.SIGTERM, _ask)
 
 
@@ -21,11 +25,13 @@ def asked() -> bool:
 def _ask(signum: int, frame: object) -> None:
     global _asked
     _asked = True
+    if not _telling:
+        return
     for child in multiprocessing.active_children():
         if child.pid:
             with suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGTERM)
-    if multiprocessing.parent_process() is None and signum == signal.SIGTERM:
+    if signum == signal.SIGTERM:
         # a process that is only just being started is told again
         signal.signal(signal.SIGALRM, _ask)
         signal.setitimer(signal.ITIMER_REAL, 1, 1)

@@ -80,7 +80,7 @@ def parse(argv: list[str] | None, opt_ml: OptMl) -> argparse.Namespace:
 
 def quiet() -> None:
     """No warnings of torch and Detectron2 about each other in the job's log, nor in its other processes'."""
-    for place in ("torch.jit._script", "torch.functional"):
+    for place in ("torch.jit._script", "torch.functional", "detectron2.engine.defaults"):
         warnings.filterwarnings("ignore", module=re.escape(place))
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)

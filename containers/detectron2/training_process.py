@@ -9,6 +9,7 @@ import signal
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import configuration
 import fitting
@@ -23,6 +24,7 @@ from checkpoints import OtherTraining
 from configuration import BadConfiguration
 from dataset import Dataset
 from detectron2.engine import launch
+from detectron2.engine.launch import _distributed_worker
 from detectron2.utils import comm
 from initial_weights import BadWeights
 from loading import BadImage
@@ -56,30 +58,34 @@ def start(
             os.environ.setdefault(variable, cluster.interface)
     print(f"host {cluster.current}, {cluster.rank + 1} of {len(cluster.hosts)}: {each} of {processes} processes, "
           f"{gpus} GPUs", flush=True)  # fmt: skip
-    url = cluster.url(os.environ.get("TRAINING_JOB_NAME", ""))
-    timeout = timedelta(seconds=arguments.peer_timeout)
     try:
-        launch(
-            run,
-            each,
-            len(cluster.hosts),
-            cluster.rank,
-            url,
-            (arguments, data, share, failure),
-            timeout=timeout,
-        )
+        _launch(each, cluster, timedelta(seconds=arguments.peer_timeout), (arguments, data, share, failure))
     except torch.multiprocessing.ProcessExitedException as error:
-        if error.exit_code in (STOPPED, -signal.SIGTERM) and (stopping.asked() or error.exit_code == STOPPED):
+        if error.exit_code == STOPPED or (error.exit_code == -signal.SIGTERM and stopping.asked()):
             return STOPPED
         training_report.fail(failure, f"a process of this host ended: {_line(error)}")
         return 1
     except torch.multiprocessing.ProcessRaisedException as error:
-        line = str(error).strip().splitlines()[-1][:300]
-        if "torch.distributed.Dist" in line:
-            line = f"{_missed(arguments)}, {len(cluster.hosts)} hosts led by {cluster.master}: {line}"
-        training_report.fail(failure, line)
+        training_report.fail(failure, str(error).strip().splitlines()[-1][:300])
+        return 1
+    except torch.distributed.DistError as error:
+        missed = f"the {len(cluster.hosts)} hosts, led by {cluster.master}, did not all meet"
+        training_report.fail(
+            failure, f"{missed} within peer_timeout={arguments.peer_timeout} s: {_line(error)}"
+        )
         return 1
     return 0
+
+
+def _launch(each: int, cluster: hosts.Cluster, timeout: timedelta, given: tuple[Any, ...]) -> None:
+    """Detectron2's launch; the only process of one host among several is this one, which has imported all already."""
+    several = len(cluster.hosts)
+    url = cluster.url(os.environ.get("TRAINING_JOB_NAME", "")) if several > 1 else "auto"
+    if each == 1 and several > 1:
+        _distributed_worker(0, run, several, each, cluster.rank, url, given, timeout)
+    else:
+        stopping.listen(telling=each > 1)
+        launch(run, each, several, cluster.rank, url, given, timeout=timeout)
 
 
 def run(arguments: argparse.Namespace, data: tuple[Dataset, Dataset], share: int, failure: Path) -> None:
@@ -196,10 +202,6 @@ def _reason(error: RuntimeError, arguments: argparse.Namespace) -> str:
             f"nothing for peer_timeout={arguments.peer_timeout} s); its own log tells more: {line}"
         )
     raise error
-
-
-def _missed(arguments: argparse.Namespace) -> str:
-    return f"the processes of this training did not all meet within peer_timeout={arguments.peer_timeout} s"
 
 
 def _line(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -101,15 +102,17 @@ class Started:
 
     def __init__(self, ask: Callable[[dict[str, Any]], int], pid: int, log: Path) -> None:
         self._ask, self.pid, self._log = ask, pid, log
+        self.ended = False
 
     def text(self) -> str:
-        return self._log.read_text()
+        return self._log.read_text() if self._log.exists() else ""
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
     def wait(self) -> int:
         """The exit code; minus the signal's number if one ended it."""
+        self.ended = True
         return self._ask({"wait": self.pid})
 
 
@@ -118,7 +121,7 @@ def start(
     family_python: Path, environment: Callable[..., dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Started]]:
     """Start one of the family's scripts, or any other, in a process that has Detectron2 imported already."""
-    logs = tmp_path_factory.mktemp("logs")
+    logs, all_started = tmp_path_factory.mktemp("logs"), []
     paths = os.pathsep.join(map(str, (FAMILY, SHARED)))
     warm = subprocess.Popen(
         [str(family_python), "-B", str(Path(__file__).parent / "warm.py")],
@@ -135,9 +138,13 @@ def start(
         log = logs / f"{len(list(logs.iterdir()))}.log"
         command = [str(FAMILY / script), *arguments]
         pid = ask({"start": command, "environment": environment(base, **more), "log": str(log)})
-        return Started(ask, pid, log)
+        all_started.append(Started(ask, pid, log))
+        return all_started[-1]
 
     yield start
+    for left in all_started:
+        if not left.ended:  # its test has failed
+            left.signal(signal.SIGTERM)
     warm.stdin.close()
     warm.wait(10)
     warm.stdout.close()

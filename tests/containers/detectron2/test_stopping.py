@@ -24,7 +24,7 @@ if __name__ == "__main__":
     started = context.Event()
     child = context.Process(target=work, args=(started,))
     child.start()
-    stopping.listen()
+    stopping.listen(telling=True)
     started.wait()
     assert not stopping.asked()
     print("ready", flush=True)
