@@ -135,7 +135,7 @@ def start(
         return int(warm.stdout.readline())
 
     def start(script: str, base: Path, *arguments: str, **more: str) -> Started:
-        log = logs / f"{len(list(logs.iterdir()))}.log"
+        log = logs / f"{len(all_started)}.log"
         command = [str(FAMILY / script), *arguments]
         pid = ask({"start": command, "environment": environment(base, **more), "log": str(log)})
         all_started.append(Started(ask, pid, log))
