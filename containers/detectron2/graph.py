@@ -20,8 +20,8 @@ TOLERANCE = 1e-3
 """Pixels of boxes and units of scores between what the graph and what the model finds."""
 
 _OPSET = 18
-_ALIKE = (
-    0.9  # of the detections below the model's least score: the weaker, the more of them are as good as equal
+_APART = (
+    0.05  # of the detections: a rounding error can turn a choice between two boxes that overlap just so much
 )
 _OUTPUTS = ("boxes", "scores", "labels")
 _SHAPES = ((256, 256), (96, 210), (333, 120))  # pixels
@@ -83,19 +83,21 @@ def difference(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    least = least_score(cfg)
+    alone: dict[str, list[np.ndarray]] = {"the graph": [], "the model": []}
     for image in tried:
         ours = session.run(None, {"image": image, "threshold": np.zeros((), np.float32)})
         theirs = [part.numpy() for part in traced(torch.from_numpy(image), torch.tensor(0.0))]
-        for who, alone, scores in (
-            ("the graph", _alone(ours, theirs), ours[1]),
-            ("the model", _alone(theirs, ours), theirs[1]),
-        ):
-            strong = alone & (scores >= least_score(cfg))
-            if strong.any() or alone.sum() > (1 - _ALIKE) * alone.size:
-                return (
-                    f"of an image of {image.shape[1]} x {image.shape[0]} pixels, {who} alone finds"
-                    f" {alone.sum()} of {alone.size}, {strong.sum()} of them with a score of {least_score(cfg)}"
-                )
+        for who, one, other in (("the graph", ours, theirs), ("the model", theirs, ours)):
+            strong, missing = one[1] >= least, _alone(one, other)
+            alone[who].append(np.array([(missing & strong).sum(), strong.sum(), missing.sum(), strong.size]))
+    for who, counts in alone.items():
+        strong_alone, strong, all_alone, found = np.sum(counts, axis=0)
+        if strong_alone > 1 + _APART * strong or all_alone > 1 + _APART * found:
+            return (
+                f"{who} alone finds {all_alone} of {found} objects in {len(tried)} images, {strong_alone} of them"
+                f" of {strong} with a score of at least {least:g}"
+            )
     return ""
 
 

@@ -82,21 +82,6 @@ def run_light(environment: Callable[..., dict[str, str]]) -> Callable[..., Any]:
     return run
 
 
-@pytest.fixture(scope="session")
-def report(
-    family_python: Path, environment: Callable[..., dict[str, str]], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
-    """What exported.py says of a small model that it leaves and runs in every way."""
-    folder = tmp_path_factory.mktemp("exported")
-    paths = os.pathsep.join(map(str, (FAMILY, SHARED)))
-    done = subprocess.run(
-        [str(family_python), "-W", "ignore", str(Path(__file__).parent / "exported.py"), str(folder)],
-        env=environment(folder, PYTHONPATH=paths), capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads((folder / "report.json").read_text()))
-
-
 class Started:
     """A script that runs in a fork of the warm process."""
 
@@ -163,3 +148,12 @@ def snippet(start: Callable[..., Started]) -> Callable[[str, Path], str]:
         return started.text()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def report(start: Callable[..., Started], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What exported.py says of a small model that it leaves and runs in every way."""
+    folder = tmp_path_factory.mktemp("exported")
+    started = start(str(Path(__file__).parent / "exported.py"), folder, str(folder))
+    assert started.wait() == 0, started.text()
+    return dict(json.loads((folder / "report.json").read_text()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,7 +150,11 @@ def main(folder: Path) -> None:
         "batches": torch_runtime._batches(images, 2),
         "imported": json.loads(
             subprocess.run(
-                [sys.executable, "-c", IMPORTED, str(at)], capture_output=True, text=True, check=True
+                [sys.executable, "-c", IMPORTED, str(at)],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout.replace("'", '"')
         ),
         "log": (folder / "log").read_text(),

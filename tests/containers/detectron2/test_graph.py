@@ -9,4 +9,4 @@ def test_images_of_any_size_fit_one_graph(report):
 
 def test_the_graph_of_another_model_is_found_out(report):
     assert report["without_graph"]["another"]["runtime"] == "torch"
-    assert "with a score of 0.05" in report["log"]
+    assert "with a score of at least 0.05" in report["log"]
