@@ -43,7 +43,8 @@ class _Traced(torch.nn.Module):
 
     def forward(self, image: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """``image``: H x W x 3 uint8, RGB, resized; boxes are in its pixels."""
-        pixels = (image[:, :, [2, 1, 0]] if self.flipped else image).permute(2, 0, 1).float()
+        planes = image.permute(2, 0, 1)
+        pixels = (planes[[2, 1, 0]] if self.flipped else planes).float()
         with torch.no_grad(), _scores_from(self.model, threshold):
             [found] = torch_runtime.instances(self.model, [{"image": pixels}])
         return found.pred_boxes.tensor, found.scores, found.pred_classes
