@@ -38,6 +38,12 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def narrowed(self, threshold: float | None, limit: int | None) -> Detections:
+        """Those with this score at least, so many of the best."""
+        count = int((self.scores >= threshold).sum()) if threshold is not None else len(self)
+        kept = slice(count if limit is None else min(count, limit))
+        return Detections(self.boxes[kept], self.scores[kept], self.labels[kept])
+
 
 class Detector:
     """A model that is ready to look at images, from any number of threads at once."""
@@ -59,7 +65,7 @@ class Detector:
         """
         seen = [resized(image, self.details.min_size, self.details.max_size) for image in images]
         return [
-            _finished(found, image.shape, small.shape, threshold or 0.0, limit)
+            _finished(found, image.shape, small.shape).narrowed(threshold, limit)
             for found, image, small in zip(self._run(seen), images, seen, strict=True)
         ]
 
@@ -135,13 +141,11 @@ def _has_gpu() -> bool:
     return any(Path("/dev").glob("nvidia[0-9]*")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
 
-def _finished(
-    found: Found, shape: Sequence[int], small: Sequence[int], threshold: float, limit: int | None
-) -> Detections:
+def _finished(found: Found, shape: Sequence[int], small: Sequence[int]) -> Detections:
     """Boxes in pixels of the image itself, within it and not empty."""
     boxes, scores, labels = found
     height, width = shape[:2]
     scale = np.float32([width / small[1], height / small[0]] * 2)
     boxes = np.clip(boxes * scale, 0, np.float32([width, height] * 2))
-    kept = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]) & (scores >= threshold)
-    return Detections(boxes[kept][:limit], scores[kept][:limit], labels[kept][:limit])
+    kept = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return Detections(boxes[kept], scores[kept], labels[kept])

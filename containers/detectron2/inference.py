@@ -7,6 +7,7 @@ manifest or as the image with boxes. README.md shows them.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import detector
@@ -36,6 +37,20 @@ def input_fn(body: str | bytes, content_type: str) -> Asked:
 def predict_fn(asked: Asked, model: Detector) -> Answer:
     found = model.detect(asked.images, asked.threshold, asked.limit)
     return Answer(asked.images, asked.names, found, model.classes)
+
+
+def predict_batch_fn(asked: Sequence[Asked], model: Detector) -> list[Answer]:
+    """Images of several requests at once, which is what GPUs like."""
+    found = iter(model.detect([image for one in asked for image in one.images]))
+    return [
+        Answer(
+            one.images,
+            one.names,
+            [next(found).narrowed(one.threshold, one.limit) for _ in one.images],
+            model.classes,
+        )
+        for one in asked
+    ]
 
 
 def output_fn(answer: Answer, accept: str) -> tuple[str | bytes, str]:

@@ -88,12 +88,8 @@ class Reference(Detector):
     def detect(
         self, images: Sequence[Array], threshold: float | None = None, limit: int | None = None
     ) -> list[Detections]:
-        answers = []
-        for image in images:
-            boxes, scores, labels = arrays(self._predictor(image[:, :, ::-1])["instances"])
-            kept = scores >= (threshold or 0.0)
-            answers.append(Detections(boxes[kept][:limit], scores[kept][:limit], labels[kept][:limit]))
-        return answers
+        found = (arrays(self._predictor(image[:, :, ::-1])["instances"]) for image in images)
+        return [Detections(*one).narrowed(threshold, limit) for one in found]
 
 
 def _batches(images: Sequence[Array], size: int) -> list[list[int]]:

@@ -66,6 +66,21 @@ def test_several_images_in_lines_out(served):
     assert sizes == [50, 51, 52]
 
 
+def test_requests_of_a_batch_get_what_each_asked_for(served, module):
+    _, model = served
+    inference, asked = module("inference"), module("image_requests").Asked
+    pixels = [np.zeros((size, 40, 3), np.uint8) for size in (10, 20, 30)]
+    several = [
+        asked(pixels[:2], [None, "s3://b/1"]),
+        asked(pixels[2:], [None], 0.8),
+        asked(pixels[:1], [None], None, 5),
+    ]
+    one_by_one = [inference.output_fn(inference.predict_fn(one, model), "*/*") for one in several]
+    assert [
+        inference.output_fn(one, "*/*") for one in inference.predict_batch_fn(several, model)
+    ] == one_by_one
+
+
 def test_a_picture_out(served):
     handler, model = served
     body, kind = handler.answer(model, image(), "image/jpeg", "image/png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -69,6 +70,21 @@ def test_lines_are_those_of_a_ground_truth_manifest(rendering, answer):
     assert metadata["class-map"] == {"0": "circle", "1": "square"}
     assert (metadata["type"], metadata["human-annotated"]) == ("groundtruth/object-detection", "no")
     assert "source-ref" not in second and second["bounding-box"]["annotations"] == []
+
+
+def test_lines_can_be_learnt_from(rendering, answer, module):
+    """Preprocessing reads them as it reads Ground Truth's own."""
+    ground_truth, found = module("ground_truth"), module("findings").Findings({})
+    body, _ = rendering.render(answer("s3://bucket/a.png", "s3://bucket/b.png"), "application/jsonlines")
+    classes, images = ground_truth.parse(
+        body.splitlines(), PurePosixPath("answers.manifest"), ground_truth.Rules(), found
+    )
+    assert classes == {"circle": 0, "square": 1}
+    assert [(one.reference, one.size, len(one.boxes)) for one in images] == [
+        ("s3://bucket/a.png", (40, 30), 2),
+        ("s3://bucket/b.png", (40, 30), 0),
+    ]
+    assert images[0].created > 1.7e9
 
 
 def test_a_picture_shows_the_boxes(rendering, answer):
