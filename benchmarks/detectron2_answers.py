@@ -128,8 +128,10 @@ def batches(model: Path, images: Sequence[bytes], rounds: int) -> tuple[float, f
     return statistics.median(spent[1]), statistics.median(spent[BATCH])
 
 
-def average_precision(model: Path, annotations: Path, images: Path) -> tuple[float, float]:
-    """COCO's AP of 100 detections, 0 to 100: ours and the reference's."""
+def average_precision(
+    model: Path, annotations: Path, images: Path
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """COCO's AP and AP50 of 100 detections, 0 to 100: ours and the reference's."""
     import detector
     from decoding import decode
     from pycocotools.coco import COCO
@@ -156,7 +158,7 @@ def average_precision(model: Path, annotations: Path, images: Path) -> tuple[flo
             judge.evaluate()
             judge.accumulate()
             judge.summarize()
-            found.append(100 * float(judge.stats[0]))
+            found.append((100 * float(judge.stats[0]), 100 * float(judge.stats[1])))
     return found[0], found[1]
 
 
