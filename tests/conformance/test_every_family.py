@@ -119,8 +119,10 @@ def registered(store: Store, group: str) -> list[dict[str, Any]]:
 def test_the_pipeline_succeeds_and_registers_what_it_is_to(trained: Trained) -> None:
     assert trained.finished.status == "Succeeded", trained.finished.reason
     assert trained.packages
+    parameters = {each["Name"]: each.get("DefaultValue") for each in trained.definition["Parameters"]}
+    status = parameters.get("ModelApprovalStatus", "PendingManualApproval")
     for package in trained.packages:
-        assert package["ModelApprovalStatus"] == "PendingManualApproval"
+        assert package["ModelApprovalStatus"] == status
         assert trained.here.store.registry.metrics(package["ModelPackageArn"])
     assert len({model_of(package) for package in trained.packages}) == len(trained.packages)
     rows = trained.here.store.state.steps(trained.finished.execution)

@@ -95,3 +95,9 @@ def test_a_source_is_installed_after_the_lock_and_is_part_of_the_name(tmp_path: 
     assert environments.has(tiny) and environments.python(tiny) == python
     assert said == ["setting up the environment of tiny (once)", f"building thing from {wheel}", ""]
     subprocess.run([python, "-c", "import thing"], check=True)
+    monkeypatch.delenv("THING_SOURCE")
+    assert environments.has(tiny) and environments.python(tiny) == python  # it need not be named again
+    monkeypatch.setenv("THING_SOURCE", "git+file:///nowhere@1")
+    assert not environments.has(tiny)
+    monkeypatch.delenv("THING_SOURCE")
+    assert not environments.has(family(tmp_path, "# another lock", (package,)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -39,7 +40,22 @@ class Environments:
         self._say = say
 
     def path(self, family: Family) -> Path:
-        return self._path(family.name, _lock(family), of_family(family))
+        """Where it is, or will be made.
+
+        Where no variable says what to make a source of, the newest environment of this lock that is there does:
+        who once named a folder or a mirror need not name it again.
+        """
+        lock, sources = _lock(family), of_family(family)
+        wanted = self._path(family.name, lock, sources)
+        named = any(os.environ.get(one.source.variable) for one in sources)
+        if not sources or named or (wanted / _READY).exists():
+            return wanted
+        ready = [
+            file
+            for file in self._folder.glob(f"{family.name}-*/{_READY}")
+            if file.read_text() == _digest(lock)
+        ]
+        return max(ready, key=lambda file: file.stat().st_mtime).parent if ready else wanted
 
     def has(self, family: Family) -> bool:
         """Whether the family's environment is there, with the sources as they are given now."""
@@ -51,17 +67,16 @@ class Environments:
         Raises SourceUnavailable, before anything is installed, for a package that is on no index and cannot be
         had from where it is said to be.
         """
-        return self._made(family.name, _lock(family), of_family(family))
+        return self._made(family.name, _lock(family), of_family(family), self.path(family))
 
     def locked(self, name: str, requirements: Path) -> Path:
         """The interpreter of the environment of a lock, which is made first if need be.
 
         Raises SetupError when the packages cannot be installed; what was begun is begun anew next time.
         """
-        return self._made(name, requirements)
+        return self._made(name, requirements, (), self._path(name, requirements))
 
-    def _made(self, name: str, requirements: Path, sources: Sequence[Given] = ()) -> Path:
-        venv = self._path(name, requirements, sources)
+    def _made(self, name: str, requirements: Path, sources: Sequence[Given], venv: Path) -> Path:
         if not (venv / _READY).exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             with (self._folder / f"{venv.name}.lock").open("w") as lock:
@@ -72,8 +87,8 @@ class Environments:
 
     def _path(self, name: str, requirements: Path, sources: Sequence[Given] = ()) -> Path:
         identities = "".join(f"\n{one.source.package} {one.identity}" for one in sources)
-        text = requirements.read_bytes() + sys.version.encode() + identities.encode()
-        return self._folder / f"{name}-{hashlib.sha256(text).hexdigest()[:12]}"
+        text = _digest(requirements) + identities
+        return self._folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def _make(self, name: str, requirements: Path, venv: Path, sources: Sequence[Given]) -> None:
         for source in sources:  # the lock may be gigabytes
@@ -100,12 +115,16 @@ class Environments:
         for source in sources:
             self._say(f"building {source.source.package} from {source.shown}")
             build(source, venv, log)
-        (venv / _READY).touch()
+        (venv / _READY).write_text(_digest(requirements))
         self._say("")
 
 
 def _lock(family: Family) -> Path:
     return family.folder / "requirements.txt"
+
+
+def _digest(requirements: Path) -> str:
+    return hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
 
 
 def _compiler(venv: Path) -> dict[str, str]:
