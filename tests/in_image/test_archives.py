@@ -17,7 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainyard.in_image import archives
-from trainyard.in_image.archives import BadArchive, extract_archive, leftovers, read_archive, write_archive
+from trainyard.in_image.archives import (
+    BadArchive,
+    extract_archive,
+    packed,
+    place,
+    read_archive,
+    write_archive,
+)
 
 ENV = {"PYTHONPATH": str(Path(archives.__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
 FILES = {"model.json": b"{}" * 400, "code/inference.py": b"x = 1\n", "empty": b""}
@@ -83,15 +90,22 @@ def test_a_failing_write_leaves_the_old_archive_and_no_temporary(tmp_path: Path)
     assert [child.name for child in tmp_path.iterdir()] == ["m.tar.gz"]
 
 
+def test_a_file_that_nobody_waits_for_is_whole_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: pytest.fail("waited for the disk"))
+    place(tmp_path / "m.tar.gz", packed(FILES), on_disk=False)
+    assert read_archive(tmp_path / "m.tar.gz") == FILES
+    assert [child.name for child in tmp_path.iterdir()] == ["m.tar.gz"]
+
+
 def test_a_killed_writer_leaves_only_a_temporary(tmp_path: Path) -> None:
     path = tmp_path / "m [1].tar.gz"
     code = "import os, signal; from pathlib import Path; from trainyard.in_image import archives;"
     code += "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL);"
     code += f"archives.write_archive(Path({str(path)!r}), {{'a': b'new'}})"
-    ran = subprocess.run([sys.executable, "-c", code], env=ENV)
-    assert ran.returncode == -signal.SIGKILL
+    writer = subprocess.Popen([sys.executable, "-c", code], env=ENV)
+    assert writer.wait() == -signal.SIGKILL
     assert not path.exists()
-    assert len(leftovers(path)) == 1 and leftovers(path) == list(tmp_path.iterdir())
+    assert [child.name for child in tmp_path.iterdir()] == [f".{path.name}.{writer.pid}.tmp"]
 
 
 @pytest.mark.parametrize("keep", [0, 1, 20, 200, -1, -8])

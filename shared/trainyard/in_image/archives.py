@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import gzip
-import io
 import os
 import shutil
 import tarfile
@@ -27,22 +25,39 @@ def write_archive(path: Path, files: Mapping[str, bytes], compresslevel: int = 6
     temporary name in the same folder first. Raises OSError (disk full, no such folder), after which
     no temporary is left.
     """
-    content = _compressed(files, compresslevel)
+    place(path, packed(files, compresslevel))
+
+
+def packed(files: Mapping[str, bytes], compresslevel: int = 6) -> bytes:
+    """The content of such an archive."""
+    parts = []
+    for name in sorted(files):
+        member = tarfile.TarInfo(name)  # its modification time, owner and mode are constants
+        member.size = len(files[name])
+        parts += [member.tobuf(tarfile.PAX_FORMAT), files[name], bytes(-member.size % tarfile.BLOCKSIZE)]
+    tar = b"".join([*parts, bytes(2 * tarfile.BLOCKSIZE)])
+    return gzip.compress(tar + bytes(-len(tar) % tarfile.RECORDSIZE), compresslevel, mtime=0)
+
+
+def place(path: Path, content: bytes, *, on_disk: bool = True) -> None:
+    """Write a file that appears under its name only when it is whole. Raises OSError as ``write_archive`` does.
+
+    Without ``on_disk`` nobody waits for the disk, and a power cut may leave it damaged: for many small files
+    whose reader checks what it finds.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if on_disk:
+                stream.flush()
+                os.fsync(stream.fileno())
         os.replace(temporary, path)  # noqa: PTH105 - the call whose atomicity is documented
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-    _fsync_folder(path.parent)
-
-
-def leftovers(path: Path) -> list[Path]:
-    """The temporaries of this archive that killed writers left behind, to be removed by its one owner."""
-    return sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp"))
+        raise
+    if on_disk:
+        _fsync_folder(path.parent)
 
 
 def read_archive(
@@ -144,16 +159,6 @@ def _members(
         if total > max_bytes:
             raise BadArchive(f"{path}: unpacks to more than {max_bytes} bytes")
         yield str(name), archive.extractfile(member) if member.isreg() else None
-
-
-def _compressed(files: Mapping[str, bytes], compresslevel: int) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name in sorted(files):
-            member = tarfile.TarInfo(name)  # its modification time, owner and mode are constants
-            member.size = len(files[name])
-            archive.addfile(member, io.BytesIO(files[name]))
-    return gzip.compress(packed.getvalue(), compresslevel, mtime=0)
 
 
 def _fsync_folder(folder: Path) -> None:
