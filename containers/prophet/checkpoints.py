@@ -6,44 +6,49 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
 
-import customers
 import engine
 import model_file
-from fitting import Outcome, Task
 
-from trainyard.in_image.archives import BadArchive, leftovers, read_archive
+from trainyard.in_image.archives import BadArchive, place, read_archive
 
-
-def tasks(files: list[Path], checkpoints: Path, models: Path, options: engine.Options) -> Iterator[Task]:
-    """One task per customer file; the first of its archives is the checkpoint, where that folder exists."""
-    folders = [checkpoints, models] if checkpoints.is_dir() else [models]
-    identity = engine.identity()
-    for data in files:
-        name = f"{customers.stem_of(data)}.tar.gz"
-        yield Task(
-            data, tuple(folder / name for folder in folders), fingerprint(data, options, identity), options
-        )
+_TEMPORARY = ".tmp"
 
 
-def fingerprint(data: Path, options: engine.Options, identity: str) -> str:
+def folders(checkpoints: Path, models: Path) -> tuple[Path, ...]:
+    """Where archives go: first the checkpoint, where that folder exists."""
+    return (checkpoints, models) if checkpoints.is_dir() else (models,)
+
+
+def clear(folders: Sequence[Path], archives: Collection[str]) -> None:
+    """Remove what killed writers of these archives have left behind; others may belong to another host."""
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            left = [entry.name for entry in entries if entry.name.endswith(_TEMPORARY)]
+        for name in left:
+            if name[1:].removesuffix(_TEMPORARY).rpartition(".")[0] in archives:
+                (folder / name).unlink()
+
+
+def fingerprint(content: bytes, options: engine.Options, identity: str) -> str:
     """What a model is made from: its data file's bytes, the options, the engine and Prophet's version."""
-    made_from = json.dumps([dataclasses.asdict(options), identity], sort_keys=True)
-    return hashlib.sha256(made_from.encode() + b"\0" + data.read_bytes()).hexdigest()[:32]
+    return hashlib.sha256(_made_from(options, identity) + b"\0" + content).hexdigest()[:32]
 
 
-def reuse(task: Task) -> Outcome | None:
-    """Copy a task's checkpoint to its model if it is whole and has the task's fingerprint; else None.
+@lru_cache(maxsize=8)
+def _made_from(options: engine.Options, identity: str) -> bytes:
+    return json.dumps([dataclasses.asdict(options), identity], sort_keys=True).encode()
 
-    Removes what killed writers left beside either. Raises OSError when it cannot be copied.
+
+def reuse(folders: Sequence[Path], archive: str, fingerprint: str) -> engine.Model | None:
+    """Copy a checkpoint to its model if it is whole and has this fingerprint; else None.
+
+    Raises OSError when it cannot be copied.
     """
-    checkpoint, model = task.archives[0], task.archives[-1]
-    for archive in task.archives:
-        for temporary in leftovers(archive):
-            temporary.unlink()
+    checkpoint = folders[0] / archive
     if not checkpoint.exists():
         return None
     try:
@@ -51,17 +56,12 @@ def reuse(task: Task) -> Outcome | None:
     except BadArchive as error:
         print(f"checkpoint is damaged, fitting it again: {error}", flush=True)
         return None
-    if whole.provenance.fingerprint != task.fingerprint:
-        print(f"checkpoint {checkpoint.name} has other data or hyperparameters, fitting it again", flush=True)
+    if whole.provenance is None or whole.provenance.fingerprint != fingerprint:
+        print(f"checkpoint {archive} has other data or hyperparameters, fitting it again", flush=True)
         return None
-    if model != checkpoint:
-        temporary = model.with_name(f".{model.name}.{os.getpid()}.tmp")
-        shutil.copyfile(checkpoint, temporary)
-        temporary.replace(model)
-    made = whole.provenance
-    return Outcome(
-        made.customer, task.data.name, "reused", rows=whole.parameters.rows, mae=made.mae, mape=made.mape
-    )
+    for folder in folders[1:]:
+        place(folder / archive, checkpoint.read_bytes(), on_disk=False)
+    return whole
 
 
 def _model(checkpoint: Path) -> engine.Model:

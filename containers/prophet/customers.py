@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+import plain_csv
+
 if TYPE_CHECKING:
     import numpy as np
 
+_PLAIN = plain_csv.Reader()
 MAX_STEM = 180  # bytes; file systems allow 255, and suffixes and temporary names come on top
 
 
@@ -34,9 +38,20 @@ def customer_of(stem: str) -> str:
     return unquote(stem)
 
 
+def names(folder: Path) -> list[str]:
+    """The name of every ``{customer}.csv`` in a folder, sorted, hidden ones left out; none without a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name for entry in entries if entry.name.endswith(".csv") and entry.name[0] != "."
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def files(folder: Path) -> list[Path]:
-    """Every ``{customer}.csv`` in a folder, hidden ones left out; none if there is no such folder."""
-    return sorted(path for path in folder.glob("*.csv") if not path.name.startswith("."))
+    """The same as paths."""
+    return [folder / name for name in names(folder)]
 
 
 def stem_of(path: Path) -> str:
@@ -61,6 +76,18 @@ def read_series(path: Path) -> Series:
 
     A third column ``customer`` is there where the id was too long for the file name. Raises BadSeries.
     """
+    return parse_series(path.read_bytes(), stem_of(path))
+
+
+def parse_series(content: bytes, stem: str) -> Series:
+    """As ``read_series``, of a file that was read. Raises BadSeries."""
+    if found := _PLAIN.read(content):
+        return Series(customer_of(stem), *found)
+    return parse_any(content, stem)
+
+
+def parse_any(content: bytes, stem: str) -> Series:
+    """Whatever pyarrow reads as a CSV. Raises BadSeries."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv
@@ -68,7 +95,7 @@ def read_series(path: Path) -> Series:
     types = {"ds": pa.timestamp("us"), "y": pa.float64(), "customer": pa.string()}
     try:
         table = csv.read_csv(
-            path,
+            pa.BufferReader(content),
             read_options=csv.ReadOptions(use_threads=False),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             convert_options=csv.ConvertOptions(column_types=types),
@@ -78,6 +105,6 @@ def read_series(path: Path) -> Series:
     if not {"ds", "y"} <= set(table.column_names):
         raise BadSeries(f"needs the columns ds and y, has {table.column_names}")
     named = "customer" in table.column_names and table.num_rows > 0
-    customer = table["customer"][0].as_py() if named else customer_of(stem_of(path))
+    customer = table["customer"][0].as_py() if named else customer_of(stem)
     table = table.filter(pc.is_finite(table["y"])).sort_by("ds")
     return Series(customer, table["ds"].to_numpy().astype("datetime64[us]"), table["y"].to_numpy())

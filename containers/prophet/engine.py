@@ -81,9 +81,9 @@ def fit(ds: np.ndarray[Any, Any], y: np.ndarray[Any, Any], options: Options) -> 
 
 def _parameters(ds: np.ndarray[Any, Any], y: np.ndarray[Any, Any], options: Options) -> Parameters:
     """By the engine asked for; ``auto`` is the exact one wherever it applies and vouches for what it found."""
-    import map_fit
+    if together(options):
+        import map_fit
 
-    if options.engine == "map" or (options.engine == "auto" and map_fit.applies(options)):
         try:
             return map_fit.fit(ds, y, options)
         except NotCertain:
@@ -94,9 +94,35 @@ def _parameters(ds: np.ndarray[Any, Any], y: np.ndarray[Any, Any], options: Opti
     return stan_engine.fit(ds, y, options)
 
 
+def fit_many(ds: np.ndarray[Any, Any], readings: np.ndarray[Any, Any], options: Options) -> list[Model]:
+    """Fit customers with the same timestamps, a column of ``readings`` each; for options that go ``together``.
+
+    Raises CannotFit if one of them cannot be fitted.
+    """
+    import map_fit
+
+    if not (np.abs(readings) <= LARGEST).all():
+        raise CannotFit(f"a value is not finite, or beyond {LARGEST:g}")
+    found = map_fit.fit_many(ds, readings, options)
+    step = steps.infer(ds)
+    return [Model(parameters, step, options.seed, options.interval_width) for parameters in found]
+
+
+def together(options: Options) -> bool:
+    """Whether customers are so quickly fitted that many of them are one piece of work."""
+    import map_fit
+
+    return options.engine == "map" or (options.engine == "auto" and map_fit.applies(options))
+
+
 def fitted_values(model: Model, ds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """yhat at the rows that were fitted, in their order."""
     return forecasting.yhat(model.parameters, ds)
+
+
+def fitted_values_of_many(models: list[Model], ds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The same for what ``fit_many`` has made, one row for each model."""
+    return forecasting.yhat_of_many([model.parameters for model in models], ds)
 
 
 def future(model: Model, count: int) -> np.ndarray[Any, Any]:

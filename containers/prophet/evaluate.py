@@ -15,11 +15,13 @@ import customers
 import fleet
 import plots
 import report
-from scoring import Score, Task, Unscored, score_customer
+from scoring import Score, Task, Unscored, score_batch
 
 from trainyard.in_image.arguments import BadArgument, Parser, between
 from trainyard.in_image.metrics import emit
 from trainyard.in_image.opt_ml import OptMl
+
+BATCH = 32  # customers whose scores a process sends at once
 
 
 class EvaluationFailed(Exception):
@@ -82,18 +84,26 @@ def evaluate(arguments: argparse.Namespace) -> None:
 def score_all(tasks: list[Task], processes: int) -> tuple[list[Score], list[Unscored]]:
     """Score on all cores; both lists in the order of the customers' files."""
     found: list[Score | Unscored] = []
-    with closing(fleet.run(score_customer, tasks, min(fleet.cores(processes), len(tasks)))) as done:
-        for task, result in done:
-            if isinstance(result, fleet.Died):
-                stem = customers.stem_of(task.test)
-                result = Unscored(customers.customer_of(stem), stem, result.reason)
-            found.append(result)
-            emit({"models:done": len(found), "models:total": len(tasks)}, result.stem)
+    batches = [tasks[first : first + BATCH] for first in range(0, len(tasks), BATCH)]
+    with closing(fleet.run(score_batch, batches, fleet.cores(processes), one_by_one)) as done:
+        for batch, results in done:
+            for result in died(batch, results.reason) if isinstance(results, fleet.Died) else results:
+                found.append(result)
+                emit({"models:done": len(found), "models:total": len(tasks)}, result.stem)
     found.sort(key=lambda result: result.stem)
     return (
         [result for result in found if isinstance(result, Score)],
         [result for result in found if isinstance(result, Unscored)],
     )
+
+
+def one_by_one(batch: list[Task]) -> list[list[Task]]:
+    return [[task] for task in batch]
+
+
+def died(batch: list[Task], reason: str) -> list[Unscored]:
+    stems = [customers.stem_of(task.test) for task in batch]
+    return [Unscored(customers.customer_of(stem), stem, reason) for stem in stems]
 
 
 def with_reasons(unscored: list[Unscored], training: Path) -> list[Unscored]:

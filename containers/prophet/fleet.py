@@ -28,26 +28,36 @@ def cores(limit: int = 0) -> int:
 
 
 def run(
-    work: Callable[[Any], Any], tasks: Iterable[Any], processes: int
+    work: Callable[[Any], Any],
+    tasks: Iterable[Any],
+    processes: int,
+    parts: Callable[[Any], list[Any]] = lambda task: [task],
 ) -> Generator[tuple[Any, Any], None, None]:
-    """Yield ``(task, work(task))`` in the order in which they get done.
+    """Yield ``(task, work(task))`` in the order in which they get done; ``tasks`` are asked for as they are needed.
 
     ``work`` is a module's function, and imports what is heavy when it is called. A task whose process
-    dies (out of memory, a crash, an exception) is tried once more in a new one, then its result is
-    ``Died``. An OSError in ``work`` (disk full) is raised here, as no other task would fare better.
-    However this ends, no process is left.
+    dies (out of memory, a crash, an exception) is tried once more in a new one, its ``parts`` one by one;
+    then its result is ``Died``. An OSError in ``work`` (disk full) is raised here, as no other task would
+    fare better. However this ends, no process is left.
     """
-    waiting = deque((task, 1) for task in tasks)
+    again: deque[tuple[Any, int]] = deque()
+    first = ((task, 1) for task in tasks)
+
+    def upcoming() -> tuple[Any, int] | None:
+        return again.popleft() if again else next(first, None)
+
     fleet: list[_Worker] = []
     with tempfile.TemporaryDirectory(prefix="fleet-") as scratch:
         try:
-            while waiting or any(worker.task for worker in fleet):
+            following = upcoming()
+            while following or any(worker.task for worker in fleet):
                 idle = [worker for worker in fleet if worker.task is None]
-                while waiting and (idle or len(fleet) < processes):
+                while following and (idle or len(fleet) < processes):
                     if not idle:
                         idle.append(_Worker(work, scratch))
                         fleet.append(idle[0])
-                    idle.pop().take(waiting.popleft())
+                    idle.pop().take(following)
+                    following = upcoming()
                 for connection in wait([worker.connection for worker in fleet if worker.task]):
                     worker = next(worker for worker in fleet if worker.connection is connection)
                     task, attempt = worker.task
@@ -57,9 +67,10 @@ def run(
                     if isinstance(answer, Died):
                         fleet.remove(worker)
                         if attempt < ATTEMPTS:
-                            waiting.append((task, attempt + 1))
+                            again.extend((part, attempt + 1) for part in parts(task))
                             continue
                     yield task, answer
+                following = following or upcoming()
             for worker in fleet:
                 worker.dismiss()
         finally:

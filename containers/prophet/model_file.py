@@ -7,7 +7,6 @@ same bytes, and bytes that were changed are no model.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -70,14 +69,14 @@ def dumps(model: Model) -> bytes:
         "cap": given.cap,
         "changepoints": [(one - before) // unit for before, one in zip([0, *offsets], offsets, strict=False)],
         "delta": [value or 0 for value in given.delta.tolist()],
-        "seasonalities": [list(dataclasses.astuple(season)) for season in given.seasonalities],
-        "holidays": [list(dataclasses.astuple(holiday)) for holiday in given.holidays],
+        "seasonalities": [list(vars(season).values()) for season in given.seasonalities],
+        "holidays": [list(vars(holiday).values()) for holiday in given.holidays],
         "country": given.country,
         "beta": [value or 0 for value in given.beta.tolist()],
         "step": model.step,
         "seed": model.seed,
         "interval_width": model.interval_width,
-        "provenance": dataclasses.asdict(model.provenance) if model.provenance else None,
+        "provenance": vars(model.provenance) if model.provenance else None,
     }
     present = {key: value for key, value in content.items() if value != _OPTIONAL.get(key, content)}
     rest = json.dumps(present, separators=(",", ":"), allow_nan=False).encode()[1:]

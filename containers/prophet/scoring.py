@@ -55,6 +55,10 @@ class Unscored:
     reason: str
 
 
+def score_batch(tasks: list[Task]) -> list[Score | Unscored]:
+    return [score_customer(task) for task in tasks]
+
+
 def score_customer(task: Task) -> Score | Unscored:
     """Forecast at the held-out timestamps and compare. Raises OSError when a file cannot be read."""
     stem = customers.stem_of(task.test)

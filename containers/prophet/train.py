@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import signal
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +18,8 @@ import engine
 import fleet
 import hyperparameters
 import training_report
-from fitting import Outcome, fit_customer
+from fitting import Batch, Job, Outcome, archive, batches, fit_batch, one_by_one
+from training_report import Tally
 
 from trainyard.in_image.arguments import BadArgument
 from trainyard.in_image.opt_ml import OptMl
@@ -35,20 +35,17 @@ class Terminated(Exception):
 
 def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, terminate)
-    outcomes: list[Outcome] = []
-    began = time.monotonic()
+    tally = Tally()
     try:
         arguments = parse(argv, OptMl.from_environment())
         options = hyperparameters.options(arguments)
-        files = customers.files(arguments.training)
-        try:
-            if files:
-                train(arguments, options, files, outcomes)
-        finally:
-            training_report.write(arguments.output_data_dir, outcomes, len(files), time.monotonic() - began)
-        judge(arguments, outcomes)
+        names = customers.names(arguments.training)
+        with tally.to(arguments.output_data_dir, len(names)):
+            if names:
+                train(arguments, options, names, tally)
+        judge(arguments, tally)
     except Terminated:
-        whole = sum(outcome.status != "failed" for outcome in outcomes)
+        whole = tally.done - tally.counts["failed"]
         print(f"stopped by SIGTERM: {whole} whole models stay, the next run goes on from there", flush=True)
         return 128 + signal.SIGTERM
     except (TrainingFailed, BadArgument, OSError) as error:
@@ -70,41 +67,39 @@ def parse(argv: list[str] | None, opt_ml: OptMl) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def train(
-    arguments: argparse.Namespace, options: engine.Options, files: list[Path], outcomes: list[Outcome]
-) -> None:
-    """Reuse what is whole, fit the rest on all cores; ``outcomes`` grows as customers get done."""
+def train(arguments: argparse.Namespace, options: engine.Options, names: list[str], tally: Tally) -> None:
+    """Reuse what is whole, fit the rest on all cores; ``tally`` grows as customers get done."""
     arguments.model_dir.mkdir(parents=True, exist_ok=True)
-    tasks = []
-    for task in checkpoints.tasks(files, arguments.checkpoint_dir, arguments.model_dir, options):
-        if outcome := checkpoints.reuse(task):
-            outcomes.append(outcome)
-        else:
-            tasks.append(task)
-    processes = min(fleet.cores(arguments.processes), len(tasks))
-    training_report.start(len(outcomes), len(files), processes)
-    with closing(fleet.run(fit_customer, tasks, processes)) as done:
-        for task, result in done:
-            if isinstance(result, fleet.Died):
-                result = Outcome(task.customer, task.data.name, "failed", result.reason)
-            outcomes.append(result)
-            training_report.progress(result, len(outcomes), len(files))
+    folders = checkpoints.folders(arguments.checkpoint_dir, arguments.model_dir)
+    checkpoints.clear(folders, {archive(name) for name in names})
+    processes = fleet.cores(arguments.processes)
+    training_report.start(len(names), processes)
+    work = batches(Job(arguments.training, folders, options, engine.identity()), names)
+    with closing(fleet.run(fit_batch, work, processes, one_by_one)) as done:
+        for batch, result in done:
+            tally.add(died(batch, result.reason) if isinstance(result, fleet.Died) else result)
 
 
-def judge(arguments: argparse.Namespace, outcomes: list[Outcome]) -> None:
+def died(batch: Batch, reason: str) -> list[Outcome]:
+    stems = [(name, customers.customer_of(name.removesuffix(".csv"))) for name in batch.names]
+    return [Outcome(customer, name, "failed", reason) for name, customer in stems]
+
+
+def judge(arguments: argparse.Namespace, tally: Tally) -> None:
     """Raise TrainingFailed when too many customers have no model."""
-    if not outcomes:
+    if not tally.done:
         if len(json.loads(os.environ.get("SM_HOSTS", "[]"))) > 1:
             print("this host's shard is empty: there are more hosts than customers", flush=True)
             return
         raise TrainingFailed(
             f"no customer files ({{customer}}.csv with columns ds, y) in {arguments.training}"
         )
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if len(failed) == len(outcomes) or len(failed) > arguments.max_failed_share * len(outcomes):
+    failed = tally.counts["failed"]
+    if failed == tally.done or failed > arguments.max_failed_share * tally.done:
+        first = tally.failed[0]
         raise TrainingFailed(
-            f"{len(failed)} of {len(outcomes)} customers could not be fitted, max_failed_share is "
-            f"{arguments.max_failed_share:g}; the first: {failed[0].customer!r}: {failed[0].reason}"
+            f"{failed} of {tally.done} customers could not be fitted, max_failed_share is "
+            f"{arguments.max_failed_share:g}; the first: {first.customer!r}: {first.reason}"
         )
 
 

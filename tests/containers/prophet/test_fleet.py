@@ -96,6 +96,29 @@ def test_the_dead_are_replaced_and_their_task_tried_once_more(results, tmp_path)
     assert found["killed once"] == "killed once"
 
 
+def test_of_a_dead_tasks_parts_only_the_bad_one_dies(snippet, tmp_path):
+    code = f"""{WORK}
+def several(tasks):
+    return [work(task) for task in tasks]
+
+def endless():
+    for number in range(10):
+        print("asked for", number, file=sys.stderr)
+        yield [("square", number)]
+
+if __name__ == '__main__':
+    batch = [("square", 2), ("killed", 0), ("square", 3)]
+    run = fleet.run(several, [batch, [("square", 4)]], 2, lambda batch: [[task] for task in batch])
+    print(json.dumps([reported(*pair) for pair in run]))
+    next(fleet.run(several, endless(), 2))
+"""
+    ran = snippet(code, tmp_path)
+    found = {json.dumps(task): result for task, result in json.loads(ran.stdout)}
+    assert [found[f'[["square", {number}]]'] for number in (2, 3, 4)] == [[4], [9], [16]]
+    assert "SIGKILL" in found['[["killed", 0]]'] and len(found) == 4
+    assert 2 <= ran.stderr.count("asked for") <= 4, "tasks are asked for as they are needed"
+
+
 def test_a_full_disk_is_nobodys_fault_and_ends_all(snippet, tmp_path):
     code = f"""{WORK}
 if __name__ == '__main__':

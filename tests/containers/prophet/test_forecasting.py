@@ -37,3 +37,17 @@ def test_growth_ends_at_the_cap(module, make_model):
     yhat = module("forecasting").yhat(parameters, days(3000))
     assert (np.diff(yhat) >= 0).all() and yhat[-1] == pytest.approx(120.0) and yhat[0] < 20
     assert np.abs(np.diff(yhat)).max() < 0.5, "the curve has no step at a changepoint"
+
+
+@pytest.mark.parametrize("changes", [{}, {"growth": "flat"}, {"seasonalities": (), "beta": np.empty(0)}])
+@pytest.mark.parametrize("mode", ["additive", "multiplicative"])
+def test_many_at_once_are_as_each_alone(module, make_model, changes, mode):
+    if "beta" not in changes:
+        seasons = [module("parameters").Seasonality("weekly", 7.0, 3, mode, 10.0)]
+        changes = changes | {"seasonalities": tuple(seasons), "beta": np.linspace(-0.1, 0.1, 6)}
+    several = [
+        make_model(k=rate, y_scale=scale, **changes).parameters for rate, scale in ((0.1, 60.0), (-0.3, 7.0))
+    ]
+    together = module("forecasting").yhat_of_many(several, days(731))
+    for one, yhat in zip(several, together, strict=True):
+        assert yhat == pytest.approx(module("forecasting").yhat(one, days(731)), rel=1e-12, abs=1e-12)

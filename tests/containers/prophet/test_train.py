@@ -90,7 +90,7 @@ def test_one_archive_per_customer(trained):
     assert set(files) == {"model.json"}
     assert json.loads(files["model.json"])["provenance"]["customer"] == "customer_1"
     report = json.loads((trained / "output/data/training_report.json").read_text())
-    assert (report["customers"], report["failed"], len(report["models"])) == (3, [], 3)
+    assert (report["customers"], report["failed"], report["metrics"]["models:fitted"]) == (3, [], 3)
     assert re.search(r"train:mae=\S+; train:mape=\S+; train:failed=0; models:fitted=3; models:reused=0;", log)
 
 
