@@ -1,9 +1,10 @@
 """How good the exact engine's fits are on real customers, with Prophet's own beside it, and prophet-batch's.
 
-    PYTHON benchmarks/prophet_quality.py --data FOLDER [--every 1] [--only prophet | peer] [--output FILE]
+    PYTHON benchmarks/prophet_quality.py --data FOLDER [--every 1] [--quick] [--only prophet | peer] [--output FILE]
 
 ``./trainyard bench prophet`` runs it and reads the numbers. PYTHON has the family's packages for the one, prophet-batch
-for the other. FOLDER holds customers_daily_long.parquet. Each customer's last 90 days are held out.
+for the other. FOLDER holds customers_daily_long.parquet. Each customer's last 90 days are held out. How fast all is
+(prophet_fit, prophet_predict, prophet_job, prophet_serving) is measured after that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -19,7 +22,8 @@ from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "containers" / "prophet"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "containers" / "prophet")]  # python -I has neither
 logging.disable(logging.CRITICAL)
 
 import design  # noqa: E402
@@ -140,14 +144,44 @@ def beside_peer(everyone: dict[str, Series]) -> dict[str, list[float]]:
     return found
 
 
+def speed(side: str, quick: bool) -> dict[str, Any]:
+    """Milliseconds and more, by name; ``lines`` are rows that say themselves what they mean."""
+    import prophet_fit
+    import prophet_job
+    import prophet_predict
+    import prophet_serving
+
+    rounds, seconds = (3, 1.0) if quick else (15, 5.0)
+    _tell("how fast it fits")
+    found: dict[str, Any] = prophet_fit.measure(rounds)
+    if side == "peer":
+        if shutil.which("java"):
+            _tell("multi-model-server")
+            found |= prophet_serving.measure_stock(3 if quick else 12, seconds, rounds=3)
+        return found
+    _tell("forecasts")
+    lines = prophet_predict.measure(rounds=3 if quick else 7, models=5 if quick else 20)
+    _tell("CSVs to archives")
+    spent, found["points"] = prophet_job.measure(100 if quick else 1000, some=3 if quick else 10, rounds=3)
+    _tell("the server")
+    served = prophet_serving.measure(100 if quick else 1000, seconds, rounds=3)
+    rows = [[*line[:-1], None if math.isinf(line.most) else line.most] for line in lines]
+    return found | spent | served | {"lines": rows}
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--every", type=int, default=1, help="only every so manieth customer")
+    parser.add_argument("--quick", action="store_true", help="few customers, short: to try it out")
     parser.add_argument("--only", choices=("prophet", "peer"), default="prophet")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args(argv)
-    everyone = customers(arguments.data, arguments.every)
+    everyone = customers(arguments.data, 40 if arguments.quick else arguments.every)
     if arguments.only == "peer":
         measured = beside_peer(everyone)
     else:
@@ -157,7 +191,8 @@ def main(argv: list[str] | None = None) -> int:
             if done % 25 == 0:
                 print(f"{done} of {len(everyone)} customers", file=sys.stderr, flush=True)
         measured = {key: [row[key] for row in rows] for key in rows[0]}
-    text = json.dumps({"customers": len(everyone), "measured": measured})
+    found = speed(arguments.only, arguments.quick)
+    text = json.dumps({"customers": len(everyone), "measured": measured, "speed": found})
     if arguments.output:
         arguments.output.write_text(text)
     else:

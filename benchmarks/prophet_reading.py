@@ -1,4 +1,4 @@
-"""What prophet_quality.py measured as one table: each promise of the exact engine, and whether it was kept.
+"""What prophet_quality.py measured as two tables: each promise of the exact engine, and how fast all is.
 
     python3 benchmarks/prophet_reading.py data FOLDER
     python3 benchmarks/prophet_reading.py table FILE
@@ -47,6 +47,38 @@ PROMISES = (
 )
 
 
+class Pace(NamedTuple):
+    """``ours`` and ``theirs`` are numbers by name; ``least`` is demanded of their ratio, ``most`` of ours."""
+
+    what: str
+    than: str
+    ours: str
+    theirs: str
+    unit: str = "ms"
+    least: float = 0.0
+    most: float = float("inf")
+
+
+MMS = "multi-model-server"
+PACES = (
+    Pace("fit, 731 days, each by itself", "Prophet().fit", "fit_alone", "fit_prophet", least=100),
+    Pace("fit, 731 random timestamps of its own", "Prophet().fit", "fit_own", "fit_prophet_own", least=100),
+    Pace("fit, 500 customers on one grid", "Prophet().fit", "fit_together", "fit_prophet", least=1000),
+    Pace("fit, each by itself", "prophet-batch", "peer.fit_alone", "fit_peer", least=5),
+    Pace(
+        "CSV to archive, one process", "read_csv, fit, JSON, tarfile", "job", "job_prophet", least=100, most=2
+    ),
+    Pace("  train.py in one process, start included", "the same", "job_one_process", "job_prophet"),
+    Pace("  train.py on all cores, start included", "the same", "job_all_cores", "job_prophet"),
+    Pace("load a model over HTTP, p50", MMS, "serve_load", "mms_load", least=200, most=5),
+    Pace("  the first answer, p50", MMS, "serve_first", "mms_first"),
+    Pace("requests/s, 8 connections, 2 processes", MMS, "serve_rate", "mms_rate", "1/s", least=100),
+    Pace("  one connection, p50", MMS, "serve_p50", "mms_p50"),
+    Pace("memory of 1,000 models", f"{MMS} (from 12)", "serve_memory", "mms_memory", "MB", most=100),
+)
+NOT_MEASURED = "not measured"
+
+
 def data(folder: Path) -> str:
     """Where the file is; exits with what is missing and where it can be had."""
     for place in (folder / "electricity", folder):
@@ -88,7 +120,39 @@ def page(document: dict) -> str:
         broken += [promise.meaning] if said == "BROKEN" else []
         numbers = [float(value) for value in (min(values), statistics.median(values), max(values))]
         rows.append([promise.meaning, *numbers, bound(promise), said])
-    return "\n\n".join([table(rows[0], rows[1:]), *words(results, broken)])
+    return "\n\n".join([table(rows[0], rows[1:]), *words(results, broken), *speed(results)])
+
+
+def speed(results: dict) -> list[str]:
+    """How fast all is; nothing where it was not measured."""
+    sides = [results[side].get("speed", {}) for side in ("prophet", "peer")]
+    if not sides[0]:
+        return []
+    numbers = {**sides[1], **sides[0], "peer.fit_alone": sides[1].get("fit_alone")}
+    rows = []
+    for pace in PACES:
+        ours, theirs = numbers.get(pace.ours), numbers.get(pace.theirs)
+        rows.append(_pace(pace, ours, theirs))
+    for what, ours, unit, theirs, least, most in sides[0]["lines"]:
+        rows.append(_pace(Pace(what, "Prophet", "", "", unit, least, most or float("inf")), ours, theirs))
+    missed = [row[0].strip() for row in rows if row[-1] == "NOT MET"]
+    heads = ["", "against", "ours", "theirs", "ratio", "at least", ""]
+    said = f"Not met: {'; '.join(missed)}." if missed else "Every demand is met, of what was measured."
+    return [table(heads, rows), said]
+
+
+def _pace(pace: Pace, ours: float | None, theirs: float | None) -> list[str]:
+    demanded = [f"{pace.least:,.0f}x"] if pace.least else []
+    demanded += [f"under {pace.most:,.0f} {pace.unit}"] if pace.most < float("inf") else []
+    numbers = [NOT_MEASURED if one is None else f"{one:,.4g} {pace.unit}" for one in (ours, theirs)]
+    ratio = None
+    if ours and theirs:
+        ratio = ours / theirs if pace.unit == "1/s" else theirs / ours
+    known = ours is not None and (ratio is not None or not pace.least)
+    met = known and (ratio or 0) >= pace.least and ours < pace.most
+    verdict = ("met" if met else "NOT MET" if known else NOT_MEASURED) if demanded else ""
+    times = f"{ratio:,.0f}x" if ratio and ratio >= 10 else f"{ratio:.2g}x" if ratio else ""
+    return [pace.what, pace.than, *numbers, times, ", ".join(demanded), verdict]
 
 
 def words(results: dict, broken: list[str]) -> list[str]:
