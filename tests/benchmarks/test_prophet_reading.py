@@ -62,6 +62,67 @@ def test_a_median_may_have_extremes_and_needs_many():
     assert few.endswith("too few")
 
 
+def fast(side="prophet", **changed):
+    """The lines about speed, of numbers that are all met apart from what is changed; None takes one away."""
+    ours = {
+        "fit_alone": 0.6,
+        "fit_own": 0.6,
+        "fit_together": 0.06,
+        "fit_prophet": 80.0,
+        "fit_prophet_own": 80.0,
+    }
+    ours |= {"job": 0.5, "job_prophet": 90.0, "job_one_process": 1.0, "job_all_cores": 0.8}
+    ours |= {
+        "serve_load": 1.0,
+        "serve_first": 1.0,
+        "serve_rate": 5000.0,
+        "serve_p50": 0.2,
+        "serve_memory": 60.0,
+    }
+    ours |= {
+        "lines": [
+            ["load a model", 0.04, "ms", 9.0, 0.0, None],
+            ["a model, largest", 1378, "bytes", 1e5, 0.0, 2000],
+        ]
+    }
+    peer = {"fit_alone": 0.6, "fit_peer": 9.0, "mms_load": 900.0, "mms_first": 50.0, "mms_rate": 20.0}
+    peer |= {"mms_p50": 40.0, "mms_memory": 120_000.0}
+    sides = {"prophet": ours, "peer": peer}
+    sides[side] |= changed
+    whole = document()
+    for name, numbers in sides.items():
+        whole["results"][name]["speed"] = {key: one for key, one in numbers.items() if one is not None}
+    return reading.speed(whole["results"])
+
+
+def test_every_demand_on_speed_is_met():
+    text, said = fast()
+    assert said == "Every demand is met, of what was measured."
+    rows = {line.split("  ")[0].strip(): line for line in text.splitlines()}
+    assert "180x" in rows["CSV to archive, one process"] and rows["CSV to archive, one process"].endswith(
+        "met"
+    )
+    assert rows["requests/s, 8 connections, 2 processes"].split()[-3:] == ["250x", "100x", "met"]
+    assert rows["fit, each by itself"].split()[-3:] == ["15x", "5x", "met"]
+    assert rows["load a model"].endswith("225x") and rows["a model, largest"].endswith("met")
+
+
+def test_each_of_two_demands_can_be_missed():
+    for changed in ({"job": 2.5, "job_prophet": 900.0}, {"job_prophet": 40.0}, {"serve_memory": 101.0}):
+        text, said = fast(**changed)
+        assert sum(line.endswith("NOT MET") for line in text.splitlines()) == 1
+        assert said.startswith(
+            "Not met: CSV to archive" if "job" in next(iter(changed)) else "Not met: memory"
+        )
+
+
+def test_what_was_not_measured_is_not_judged():
+    text, said = fast("peer", mms_load=None, mms_rate=None, mms_memory=None)
+    assert text.count("not measured") == 5, "three of theirs, and the two demands that are a ratio"
+    assert said == "Every demand is met, of what was measured."
+    assert reading.speed(document()["results"]) == []
+
+
 def run(*words):
     return subprocess.run([sys.executable, "-I", FILE, *map(str, words)], capture_output=True, text=True)
 
