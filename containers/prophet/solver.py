@@ -14,6 +14,7 @@ first one is what is meant; with many rows there is no other (benchmarks/prophet
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,11 @@ Array = np.ndarray[Any, Any]
 
 SMALLEST = 1e-18  # of v: Prophet's sigma of a series without noise is 1e-9
 LEAST = float(np.log(SMALLEST))
-_CLOSE = 1e-6  # of log v between two steps; the polish does the rest
+_CLOSE = (
+    1e-2,
+    1e-9,
+)  # of log v between two steps: the polish does the rest, or else it is done again with more care
+_FINE = 1e-8  # a violation that nobody could improve
 _STEPS, _POLISHES, _RIDGE_STEPS = 200, 8, 2
 NOISE = 1e-12  # of y @ y: below, sums of the Gram matrix are rounding
 
@@ -53,29 +58,45 @@ class Solution:
     steps: int
 
 
-def best_v(rss: Array, rows: int) -> Array:
+def best_v(rss: Any, rows: int) -> Any:
     """The variance with the highest density, given the sum (or sums) of squared residuals."""
-    return np.maximum(2 * rss / (rows + np.sqrt(rows * rows + 16 * rss)), SMALLEST)
+    v = 2 * rss / (rows + (rows * rows + 16 * rss) ** 0.5)
+    return max(v, SMALLEST) if isinstance(v, float) else np.maximum(v, SMALLEST)
 
 
 def solve(problem: Problem) -> Solution:
     """The first stationary point from above; see the module's docstring."""
-    rows, hinges = len(problem.y), np.zeros(len(problem.moments) - len(problem.precision))
-    log_v, before, steps = float(np.log(_from_above(problem))), None, 0
-    while steps < _STEPS:
-        steps += 1
-        v = float(np.exp(log_v))
+    log_v, steps = float(np.log(_from_above(problem))), 0
+    hinges = np.zeros(len(problem.moments) - len(problem.precision))
+    for close in _CLOSE:
+        ridge, hinges, log_v, taken = _descended(problem, hinges, log_v, close)
+        steps += taken
+        found = _polished(problem, ridge, hinges, steps)
+        if found.violation < _FINE:
+            break
+    return found
+
+
+def _descended(
+    problem: Problem, hinges: Array, log_v: float, close: float
+) -> tuple[Array, Array, float, int]:
+    """Down from ``log_v`` until a step is smaller than ``close``: coefficients, log v, number of steps."""
+    rows, before = len(problem.y), None
+    taken = 0
+    while taken < _STEPS:
+        taken += 1
+        v = math.exp(log_v)
         ridge, hinges = at(problem, v, hinges)
-        wanted = float(np.log(best_v(_rss(problem, ridge, hinges, v), rows)))
+        wanted = math.log(best_v(_rss(problem, ridge, hinges, v), rows))
         slope = 0.0
         if before and log_v != before[0]:
             slope = (wanted - before[1]) / (log_v - before[0])
         # a secant's step; where RSS falls as fast as v, it might leap over the first fixed point
         change = (wanted - log_v) / (1 - slope) if abs(slope) < 0.5 else wanted - log_v
         before, log_v = (log_v, wanted), max(log_v + change, LEAST)
-        if abs(change) < _CLOSE or log_v == wanted == LEAST:
+        if abs(change) < close or log_v == wanted == LEAST:
             break
-    return _polished(problem, ridge, hinges, steps)
+    return ridge, hinges, log_v, taken
 
 
 def _from_above(problem: Problem) -> float:
@@ -95,11 +116,13 @@ def at(problem: Problem, v: float, hinges: Array) -> tuple[Array, Array]:
     size = len(problem.precision)
     block = problem.gram[:size, :size].copy()
     block.flat[:: size + 1] += v * problem.precision
-    rest = np.column_stack((problem.gram[:size, size:], problem.moments[:size]))
+    rest = np.empty((size, len(hinges) + 1), order="F")
+    rest[:, :-1] = problem.gram[:size, size:]
+    rest[:, -1] = problem.moments[:size]
     eliminated = _solved(block, rest)
-    cross = problem.gram[size:, :size]
-    schur = problem.gram[size:, size:] - cross @ eliminated[:, :-1]
-    target = problem.moments[size:] - cross @ eliminated[:, -1]
+    products = problem.gram[size:, :size] @ eliminated
+    schur = problem.gram[size:, size:] - products[:, :-1]
+    target = problem.moments[size:] - products[:, -1]
     hinges = lasso(schur, target, v * problem.rate, hinges, 1e-13 * float(np.abs(problem.moments).max()))
     return eliminated[:, -1] - eliminated[:, :-1] @ hinges, hinges
 
@@ -110,33 +133,40 @@ def lasso(gram: Array, target: Array, penalty: float, start: Array, noise: float
     active = x.nonzero()[0]
     signs = np.sign(x[active])
     allowed = penalty * (1 + 1e-9) + noise
+    slope = target
     for _ in range(50 * (len(x) + 1)):
         while active.size:
             new = _solved(gram[active[:, None], active], target[active] - penalty * signs)
-            wrong = new * signs <= 0
-            if not wrong.any():
+            forward = new * signs
+            if forward.min() > 0:
                 x[active] = new
                 break
-            old = x[active]
-            moved = np.where(wrong & (old != new), old - new, np.inf)
-            reach = np.where(wrong, old / moved, 2.0)
-            step = reach.min()
-            x[active] = old + step * (new - old)
-            gone = reach <= step
-            x[active[gone]] = 0.0
-            active, signs = active[~gone], signs[~gone]
-        slope = target - gram[:, active] @ x[active]
+            active, signs = _as_far_as_signs_hold(x, active, signs, new)
+        slope = target - gram @ x
         excess = np.abs(slope)
         excess[active] = 0.0
-        excess[excess <= allowed] = 0.0
-        if not excess.any():
+        if excess.max(initial=0.0) <= allowed:
             return x
         # the worst of each run of neighbours: hinges side by side are much alike
-        beside = np.concatenate(((0.0,), excess, (0.0,)))
-        more = np.flatnonzero((excess > 0) & (excess >= beside[:-2]) & (excess > beside[2:]))
+        excess[excess <= allowed] = 0.0
+        peak = excess > 0
+        peak[1:] &= excess[1:] >= excess[:-1]
+        peak[:-1] &= excess[:-1] > excess[1:]
+        more = peak.nonzero()[0]
         active = np.concatenate((active, more))
         signs = np.concatenate((signs, np.sign(slope[more])))
     return x
+
+
+def _as_far_as_signs_hold(x: Array, active: Array, signs: Array, new: Array) -> tuple[Array, Array]:
+    """Move ``x`` towards ``new`` until the first of its coefficients is zero: what stays active, with its signs."""
+    old, wrong = x[active], new * signs <= 0
+    moved = np.where(wrong & (old != new), old - new, np.inf)
+    reach = np.where(wrong, old / moved, 2.0)
+    step = reach.min()
+    stays = reach > step
+    x[active] = np.where(stays, old + step * (new - old), 0.0)
+    return active[stays], signs[stays]
 
 
 def _solved(matrix: Array, right: Array) -> Array:
@@ -147,7 +177,7 @@ def _solved(matrix: Array, right: Array) -> Array:
 def _rss(problem: Problem, ridge: Array, hinges: Array, v: float) -> float:
     """The sum of squared residuals at a minimum, where ``gram @ x`` is known to be ``moments`` less the priors."""
     theta = np.concatenate((ridge, hinges))
-    penalty = (problem.precision * ridge**2).sum() + problem.rate * np.abs(hinges).sum()
+    penalty = problem.precision @ ridge**2 + problem.rate * np.abs(hinges).sum()
     rss = float(problem.square - theta @ problem.moments - v * penalty)
     if rss < 1e-6 * problem.square:  # what is left of it has cancelled
         residual = problem.y - theta @ problem.features
@@ -156,25 +186,38 @@ def _rss(problem: Problem, ridge: Array, hinges: Array, v: float) -> float:
 
 
 def _polished(problem: Problem, ridge: Array, hinges: Array, steps: int) -> Solution:
-    """Residuals instead of the Gram matrix, which knows them to half as many digits; signs stay as they are."""
-    size, active = len(ridge), hinges.nonzero()[0]
+    """Residuals instead of the Gram matrix, which knows them to half as many digits; signs stay as they are.
+
+    Newton's steps in theta and log v together: the second column solved for is how theta goes with v.
+    """
+    size, active, rows = len(ridge), hinges.nonzero()[0], len(problem.y)
     columns = np.concatenate((np.arange(size), size + active))
     some, signs = np.concatenate((ridge, hinges[active])), np.sign(hinges[active])
     features, gram = problem.features[columns], problem.gram[columns[:, None], columns]
-    diagonal = gram.diagonal().copy()
+    diagonal, ridges = gram.diagonal().copy(), slice(0, size * (len(columns) + 1), len(columns) + 1)
     residual = problem.y - some @ features
-    v = float(best_v(residual @ residual, len(problem.y)))
+    v = best_v(float(residual @ residual), rows)
+    right = np.empty((len(columns), 2), order="F")
+    right[size:, 1] = problem.rate * signs
     for _ in range(_POLISHES):
-        pull = np.concatenate((problem.precision * some[:size], problem.rate * signs))
+        right[:size, 1] = problem.precision * some[:size]
+        right[:, 0] = features @ residual - v * right[:, 1]
         gram.flat[:: len(columns) + 1] = diagonal
-        gram.flat[: size * (len(columns) + 1) : len(columns) + 1] += v * problem.precision
-        new = some + _solved(gram, features @ residual - v * pull)
+        gram.flat[ridges] += v * problem.precision
+        step, way = _solved(gram, right).T
+        new = some + step
+        rest = problem.y - new @ features
+        slope = 2 * v * v * float(right[:, 1] @ way) / (float(rest @ rest) or 1.0)  # of log RSS by log v
+        wanted = best_v(float(rest @ rest), rows)
+        after = v + (wanted - v) / (1 - slope) if slope < 0.5 else wanted
+        new -= (after - v) * way
         if (new[size:] * signs <= 0).any():
             break
-        some, before, residual = new, v, problem.y - new @ features
-        v = float(best_v(residual @ residual, len(problem.y)))
-        if abs(v - before) <= 1e-10 * v:
+        some, before, v = new, v, after
+        residual = problem.y - some @ features
+        if abs(v - before) <= 1e-6 * v:  # squared, that is rounding
             break
+    v = best_v(float(residual @ residual), rows)
     ridge, hinges = some[:size], hinges.copy()
     hinges[active] = some[size:]
     return Solution(ridge, hinges, v, float(violations(problem, ridge, hinges, v, residual)), steps)

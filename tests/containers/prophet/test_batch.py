@@ -72,15 +72,25 @@ def test_odd_ones_among_them(module, grid):
     assert np.allclose(fitted[:, 3], fitted[:, 1] * 1e12) and np.allclose(fitted[:, 4], -fitted[:, 1] * 1e-9)
 
 
-def test_lasso_many_is_lasso(module):
+def test_the_path_ends_where_its_penalty_is_the_best_variances(module):
+    solver, rows, rate = module("solver"), 30, 20.0
     generator = np.random.default_rng(3)
-    columns = generator.normal(size=(40, 30, 12)) + 2 * generator.normal(size=(40, 30, 1))
-    gram = columns.transpose(0, 2, 1) @ columns
-    target = np.einsum("sij,si->sj", columns, generator.normal(size=(40, 30)))
-    penalty, noise = 10 ** generator.uniform(-2, 2, 40), np.full(40, 1e-13)
-    found = module("batch").lasso_many(gram, target, penalty, np.zeros((40, 12)), noise)
+    columns = generator.normal(size=(40, rows, 12)) + 2 * generator.normal(size=(40, rows, 1))
+    y = generator.normal(size=(40, rows)) * 10 ** generator.uniform(-1, 1, (40, 1))
+    y += 3 * (columns * generator.normal(size=(40, 1, 12))).sum(axis=2)
+    gram, square = columns.transpose(0, 2, 1) @ columns, (y**2).sum(axis=1)
+    target = np.einsum("sij,si->sj", columns, y)
+    path = module("batch").Path(gram.copy(), target)
+    path.descend(square, rows, rate)
     for one in range(40):
-        expected = module("solver").lasso(gram[one], target[one], penalty[one], np.zeros(12), 1e-13)
-        assert np.allclose(found[one], expected, atol=1e-9)
-    counts = (found != 0).sum(axis=1)
-    assert counts.min() == 0 and counts.max() > 6
+        expected = solver.lasso(gram[one], target[one], path.penalty[one], np.zeros(12), 1e-13)
+        assert np.allclose(path.x[one], expected, atol=1e-8)
+        assert (path.signs[one] == np.sign(expected)).all()
+        rss = ((y[one] - columns[one] @ expected) ** 2).sum()
+        assert path.penalty[one] == pytest.approx(rate * solver.best_v(rss, rows), rel=1e-7)
+        active = np.flatnonzero(expected)
+        slope = generator.normal(size=12)
+        changed = np.linalg.solve(gram[one][np.ix_(active, active)], slope[active])
+        assert np.allclose(path.changed(np.tile(slope, (40, 1)))[one, active], changed, rtol=1e-6)
+    counts = (path.x != 0).sum(axis=1)
+    assert counts.min() < 4 and counts.max() > 8 and (path.bends >= counts).all()
