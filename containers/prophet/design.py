@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import holiday_calendar
@@ -73,7 +74,9 @@ def of(ds: Array, options: Options) -> Design:
         row += 2 * season.order
     if country:
         features[row:ridge] = holiday_calendar.columns(country, names, ds).T
-    np.maximum(np.subtract.outer(-distinct / t_scale, -t), 0.0, out=features[ridge:])
+    hinges = features[ridge:]
+    np.subtract(t, (distinct / t_scale)[:, None], out=hinges)
+    np.maximum(hinges, 0.0, out=hinges)
     scales = [5.0] * trend + [season.prior_scale for season in seasons for _ in range(2 * season.order)]
     scales += [holiday.prior_scale for holiday in holidays]
     return Design(
@@ -88,13 +91,18 @@ def changepoint_offsets(offsets: Array, options: Options) -> Array:
     count = min(options.n_changepoints, rows - 1)
     if count <= 0:
         return np.zeros(0, np.int64)
-    return offsets[np.linspace(0, rows - 1, count + 1).round().astype(int)[1:]]
+    return offsets[_even(rows, count)]
+
+
+@lru_cache
+def _even(rows: int, count: int) -> Array:
+    return np.linspace(0, rows - 1, count + 1).round().astype(int)[1:]
 
 
 def seasonalities(offsets: Array, options: Options) -> tuple[Seasonality, ...]:
     """What is switched on, and what auto finds: enough history, and steps that are small enough."""
-    differences = np.diff(offsets)
-    step, span = differences[differences != 0].min(), offsets[-1]
+    differences, span = offsets[1:] - offsets[:-1], offsets[-1]
+    step = differences.min() or differences[differences != 0].min()
     chosen = []
     for name, (period, order, enough, wide) in _BUILT_IN.items():
         switch = getattr(options, f"{name}_seasonality")

@@ -25,11 +25,8 @@ Array = np.ndarray[Any, Any]
 
 SMALLEST = 1e-18  # of v: Prophet's sigma of a series without noise is 1e-9
 LEAST = float(np.log(SMALLEST))
-_CLOSE = (
-    1e-2,
-    1e-9,
-)  # of log v between two steps: the polish does the rest, or else it is done again with more care
-_FINE = 1e-8  # a violation that nobody could improve
+_NEAR, _CLOSE = 1e-2, 1e-9  # of log v between two steps: enough for the polish, or with all care
+_FINE = 1e-8  # a violation that needs no more care
 _STEPS, _POLISHES, _RIDGE_STEPS = 200, 8, 2
 NOISE = 1e-12  # of y @ y: below, sums of the Gram matrix are rounding
 
@@ -66,10 +63,11 @@ def best_v(rss: Any, rows: int) -> Any:
 
 def solve(problem: Problem) -> Solution:
     """The first stationary point from above; see the module's docstring."""
-    log_v, steps = float(np.log(_from_above(problem))), 0
+    log_v, steps = math.log(_from_above(problem)), 0
     hinges = np.zeros(len(problem.moments) - len(problem.precision))
-    for close in _CLOSE:
-        ridge, hinges, log_v, taken = _descended(problem, hinges, log_v, close)
+    many_rows = len(problem.y) > 2 * len(problem.moments)
+    for careful in (False, True) if many_rows else (True,):
+        ridge, hinges, log_v, taken = _descended(problem, hinges, log_v, careful)
         steps += taken
         found = _polished(problem, ridge, hinges, steps)
         if found.violation < _FINE:
@@ -78,15 +76,20 @@ def solve(problem: Problem) -> Solution:
 
 
 def _descended(
-    problem: Problem, hinges: Array, log_v: float, close: float
+    problem: Problem, hinges: Array, log_v: float, careful: bool
 ) -> tuple[Array, Array, float, int]:
-    """Down from ``log_v`` until a step is smaller than ``close``: coefficients, log v, number of steps."""
-    rows, before = len(problem.y), None
-    taken = 0
+    """Down from ``log_v`` to the fixed point, or near it: coefficients, log v, number of steps.
+
+    If not ``careful``, the ridge block is eliminated once, though its prior has to do with v: next to many rows it
+    is next to nothing.
+    """
+    rows, before, without_ridge, taken = len(problem.y), None, None, 0
     while taken < _STEPS:
         taken += 1
         v = math.exp(log_v)
-        ridge, hinges = at(problem, v, hinges)
+        if careful or without_ridge is None:
+            without_ridge = _without_ridge(problem, v)
+        ridge, hinges = _at(problem, v, hinges, *without_ridge)
         wanted = math.log(best_v(_rss(problem, ridge, hinges, v), rows))
         slope = 0.0
         if before and log_v != before[0]:
@@ -94,7 +97,7 @@ def _descended(
         # a secant's step; where RSS falls as fast as v, it might leap over the first fixed point
         change = (wanted - log_v) / (1 - slope) if abs(slope) < 0.5 else wanted - log_v
         before, log_v = (log_v, wanted), max(log_v + change, LEAST)
-        if abs(change) < close or log_v == wanted == LEAST:
+        if abs(change) < (_CLOSE if careful else _NEAR) or log_v == wanted == LEAST:
             break
     return ridge, hinges, log_v, taken
 
@@ -113,17 +116,24 @@ def _from_above(problem: Problem) -> float:
 
 def at(problem: Problem, v: float, hinges: Array) -> tuple[Array, Array]:
     """The coefficients at this variance; ``hinges`` is where to start."""
+    return _at(problem, v, hinges, *_without_ridge(problem, v))
+
+
+def _without_ridge(problem: Problem, v: float) -> tuple[Array, Array, Array]:
+    """The ridge block's solutions for each hinge and for the moments; the Gram matrix and moments that are left."""
     size = len(problem.precision)
     block = problem.gram[:size, :size].copy()
     block.flat[:: size + 1] += v * problem.precision
-    rest = np.empty((size, len(hinges) + 1), order="F")
+    rest = np.empty((size, len(problem.moments) - size + 1), order="F")
     rest[:, :-1] = problem.gram[:size, size:]
     rest[:, -1] = problem.moments[:size]
     eliminated = _solved(block, rest)
-    products = problem.gram[size:, :size] @ eliminated
-    schur = problem.gram[size:, size:] - products[:, :-1]
-    target = problem.moments[size:] - products[:, -1]
-    hinges = lasso(schur, target, v * problem.rate, hinges, 1e-13 * float(np.abs(problem.moments).max()))
+    left = problem.gram[size:, :size] @ eliminated
+    return eliminated, problem.gram[size:, size:] - left[:, :-1], problem.moments[size:] - left[:, -1]
+
+
+def _at(problem: Problem, v: float, hinges: Array, eliminated: Array, *left: Array) -> tuple[Array, Array]:
+    hinges = lasso(*left, v * problem.rate, hinges, 1e-13 * float(np.abs(problem.moments).max()))
     return eliminated[:, -1] - eliminated[:, :-1] @ hinges, hinges
 
 
@@ -137,8 +147,7 @@ def lasso(gram: Array, target: Array, penalty: float, start: Array, noise: float
     for _ in range(50 * (len(x) + 1)):
         while active.size:
             new = _solved(gram[active[:, None], active], target[active] - penalty * signs)
-            forward = new * signs
-            if forward.min() > 0:
+            if (new * signs).min() > 0:
                 x[active] = new
                 break
             active, signs = _as_far_as_signs_hold(x, active, signs, new)
