@@ -95,8 +95,6 @@ def _work(
         config.timeout_graceful_shutdown = 1
         end()
 
-    # SIGTERM before uvicorn's own handlers are there, and raised once more at its end
-    signal.signal(signal.SIGTERM, lambda number, frame: end())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the supervisor has it, too
     try:
         models = Models(handler.load, opt_ml, channel, there) if settings.multi_model else None
@@ -109,6 +107,8 @@ def _work(
         timeout_graceful_shutdown=_GRACE, backlog=1,
     )  # fmt: skip
     server = Server(config)
+    # until here SIGTERM ends this process at once; uvicorn has a handler of its own, and raises it again at its end
+    signal.signal(signal.SIGTERM, lambda number, frame: end())
     channel.listen(models.heed if models else None, end)
     server.run(sockets=[listener])
     return 0

@@ -203,3 +203,27 @@ def test_workers_that_cannot_begin_end_the_server(start_server):
     server = start_server(HANDLER, {"model": "{"}, TRAINYARD_PROCESSES="2")
     assert server.process.wait(timeout=30) == 1
     assert server.log.read_text().splitlines()[-1].startswith("serve: model_fn failed: JSONDecodeError")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_sigterm_while_a_worker_is_forked_reaches_it(start_server, number):
+    signals = f"""
+import signal
+
+def signal_at_fork(seen=[]):
+    seen.append(1)
+    if len(seen) == {number}:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+os.register_at_fork(after_in_parent=signal_at_fork)
+"""
+    server = start_server(HANDLER + signals, {"model": "5"}, TRAINYARD_PROCESSES="2")
+    assert server.process.wait(timeout=15) == 0
+
+
+def test_sigterm_while_a_model_is_loaded_ends_at_once_and_blames_nobody(start_server):
+    slow = "import time\ndef model_fn(d):\n  print('begun', flush=True)\n  time.sleep(60)\ndef predict_fn(d, m): pass"
+    server = start_server(slow, {"model": "5"}, TRAINYARD_PROCESSES="1")
+    wait_until(lambda: "begun" in server.log.read_text())
+    assert server.stop() == 0
+    assert server.log.read_text() == "begun\n"

@@ -95,14 +95,19 @@ class Supervisor:
                 os.kill(pid, number)
 
     def _fork(self) -> None:
+        # SIGTERM waits until the new worker is known, and so reaches it, too
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        if not self._stopping:
+            self._start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         pid = os.fork()
         if not pid:
             self._be_worker(theirs, ours)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         theirs.close()
         ours.settimeout(_PATIENCE)
         worker = _Worker(pid, ours, bytearray())
