@@ -37,6 +37,8 @@ def predict_fn(data, model):
         raise KeyError("of a bug")
     if data == "exit":
         raise SystemExit(3)
+    if data == "panic":
+        raise BaseException("of a library")
     if data == "slow":
         time.sleep(0.5)
     return {"model": model, "data": data}
@@ -72,6 +74,7 @@ def test_custom_attributes_come_back(one):
         ('"bad"', {}, 400, "no such thing as bad"),
         ('"bug"', {}, 500, "predict_fn failed: KeyError: 'of a bug'"),
         ('"exit"', {}, 500, "predict_fn failed: SystemExit: 3"),
+        ('"panic"', {}, 500, "predict_fn failed: BaseException: of a library"),
         ("{", {}, 400, "the body is not JSON"),
         ("x", {"Content_Type": "image/png"}, 415, "'image/png' cannot be read"),
         ("1", {"Accept": "image/png"}, 406, "no answer as 'image/png'"),

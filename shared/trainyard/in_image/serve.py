@@ -91,7 +91,8 @@ def _work(
         server.should_exit = True
 
     def stuck() -> None:
-        _log.error("a request hangs: this worker ends, another one takes its place")
+        if not server.should_exit:
+            _log.error("a request hangs: this worker ends, another one takes its place")
         config.timeout_graceful_shutdown = 1
         end()
 

@@ -29,6 +29,8 @@ def predict_fn(data, model):
         os.kill(os.getpid(), 9)
     if data == "hang":
         time.sleep(60)
+    if data == "slow":
+        time.sleep(2.2)
     return {"model": model if isinstance(model, int) else len(model), "pid": os.getpid()}
 
 def predict_batch_fn(data, model):
@@ -227,3 +229,36 @@ def test_sigterm_while_a_model_is_loaded_ends_at_once_and_blames_nobody(start_se
     wait_until(lambda: "begun" in server.log.read_text())
     assert server.stop() == 0
     assert server.log.read_text() == "begun\n"
+
+
+def test_what_a_worker_that_is_replaced_cannot_finish_is_refused(start_server):
+    limits = {
+        "TRAINYARD_PROCESSES": "1",
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "2",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS": "2",
+    }
+    server = start_server(HANDLER, {"model": "5"}, **limits).wait()
+
+    def invoke(body: str) -> int:
+        return server.ask("POST", "/invocations", body, Content_Type="application/json")[0]
+
+    with ThreadPoolExecutor(2) as threads:
+        hangs = threads.submit(invoke, '"hang"')
+        time.sleep(1.5)
+        assert (invoke('"slow"'), hangs.result()) == (503, 504)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_unloading_waits_until_a_model_is_unused_and_takes_no_thread_for_that(start_server):
+    folders = {"models/m0/model": "0", "models/m1/model": "1"}
+    limits = {"TRAINYARD_PROCESSES": "1", "SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
+    server = start_server(HANDLER, folders, **MANY | limits).wait()
+    assert [load(server, name, name) for name in ("m0", "m1")] == [200, 200]
+    with ThreadPoolExecutor(2) as threads:
+        used = threads.submit(server.ask, "POST", "/models/m0/invoke", '"slow"')
+        time.sleep(0.3)
+        unloading = threads.submit(server.ask, "DELETE", "/models/m0")
+        time.sleep(0.3)
+        assert server.ask("POST", "/models/m1/invoke", "0")[0] == 200
+        assert not unloading.done()
+        assert (used.result()[0], unloading.result()[0]) == (200, 200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -62,3 +63,15 @@ def test_a_call_that_hangs_is_given_up():
 
     asyncio.run(main())
     assert stuck == ["stuck"]
+
+
+def test_a_call_that_waited_too_long_is_given_up_and_is_no_hang():
+    async def main():
+        workers = Workers(1, 3, 0.5, pytest.fail)
+        calls = [workers.run(time.sleep, 0.2) for _ in range(4)]
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert ended[:2] == [None, None]
+        assert [error.status_code for error in ended[2:]] == [504, 504]  # one had begun, one not
+        await asyncio.sleep(0.5)
+
+    asyncio.run(main())

@@ -6,6 +6,7 @@ Many models:  GET /ping, POST /models, GET /models, GET and DELETE /models/{name
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from trainyard.in_image.server.workers import Workers
 
 _log = logging.getLogger("trainyard.serve")
 _PAGE = 100
+_UNLOADS = 16  # at once, in each process
 
 
 class App:
@@ -51,6 +53,8 @@ class App:
         self._model = model
         self._models = models
         self._workers = Workers(settings.workers, settings.max_queue, settings.timeout, stuck)
+        # unloading waits for requests in other processes, and those in this one need not wait with it
+        self._unloading = Workers(_UNLOADS, settings.max_queue, settings.timeout, lambda: None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,6 +64,8 @@ class App:
             answer = await self._route(Request.of(scope, body))
         except Disconnected:
             return
+        except asyncio.CancelledError:  # by uvicorn, when time is up
+            answer = Answer.error(503, "this process ends; try again")
         except HandlerError as error:
             answer = Answer.error(error.status_code, str(error))
             _log.info("%s %r: %d %s", scope["method"], scope["path"], error.status_code, error)
@@ -93,7 +99,7 @@ class App:
         if len(request.path) == 2:
             if _allow(request, "GET", "DELETE") == "GET":
                 return Answer.json(_entry(models.get(name)))
-            await self._workers.run(models.unload, name)
+            await self._unloading.run(models.unload, name)
             _log.info("unloaded %r", name)
             return Answer.json({"modelName": name})
         if request.path[2] != "invoke":

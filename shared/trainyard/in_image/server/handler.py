@@ -141,7 +141,7 @@ class Handler:
         assert implementation is not None
         try:
             return implementation(*arguments)
-        except (Exception, SystemExit) as error:  # whatever a family's own code raises
+        except BaseException as error:  # whatever a family's own code raises; libraries have exits and panics
             raise Failed(function, error) from error
 
 

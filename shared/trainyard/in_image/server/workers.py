@@ -15,7 +15,8 @@ T = TypeVar("T")
 class Workers:
     """``count`` calls run at once and ``max_queue`` more wait; used by one event loop.
 
-    A thread cannot be ended: ``stuck`` is called when a call has not come back in ``timeout`` seconds.
+    Whoever asks waits ``timeout`` seconds at most, in the queue or for the answer. A thread cannot be ended:
+    ``stuck`` is called when a call runs for longer than that.
     """
 
     def __init__(self, count: int, max_queue: int, timeout: float, stuck: Callable[[], None]) -> None:
@@ -31,11 +32,18 @@ class Workers:
         if self._pending >= self._limit:
             raise Refused(503, f"{self._pending} requests are being answered or wait; try again later")
         self._pending += 1
+        loop, began = asyncio.get_running_loop(), list[float]()
+
+        def work() -> T:
+            began.append(loop.time())
+            return function(*arguments)
+
+        call = self._threads.submit(work)
         try:
-            call = asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
-            return await asyncio.wait_for(call, self._timeout)
+            return await asyncio.wait_for(asyncio.wrap_future(call), self._timeout)
         except TimeoutError as error:
-            self._stuck()
+            if call.running():
+                loop.call_at(began[0] + self._timeout, lambda: call.running() and self._stuck())
             raise Refused(504, f"no answer within {self._timeout:g} s") from error
         finally:
             self._pending -= 1
