@@ -97,7 +97,8 @@ def test_pages(server):
         seen.append([one["modelName"] for one in page["models"]])
         token = page.get("nextPageToken", "")
     assert (seen, token) == ([["n 0", "n 1"], ["n 2", "n 3"], ["n 4"]], "")
-    assert server.ask("GET", "/models?limit=0")[0] == 400
+    for limit in ("0", "1001", "x", "9" * 5000):
+        assert server.ask("GET", f"/models?limit={limit}")[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,17 @@ def test_a_model_that_cannot_be_loaded_leaves_nothing(server, folder, status, me
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "[]", "7", '{"model_name": "m"}', '{"model_name": 1, "url": "x"}', "[" * 100_000, "\udcff"],
+    [
+        json.dumps({"model_name": "m" * 1025, "url": "x"}),
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"model_name": "m"}',
+        '{"model_name": 1, "url": "x"}',
+        "[" * 100_000,
+        "\udcff",
+    ],
 )
 def test_malformed_load_requests(server, body):
     status, answer, _ = server.ask("POST", "/models", body.encode("utf-8", "surrogateescape"))
@@ -140,6 +151,7 @@ def test_malformed_load_requests(server, body):
         ("POST", "/invocations", 404),
         ("GET", "/models/%FF", 400),
         ("GET", "/models/", 404),
+        ("OPTIONS", "*", 404),
     ],
 )
 def test_other_paths_and_methods(server, method, path, status):

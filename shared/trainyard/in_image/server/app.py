@@ -31,6 +31,7 @@ from trainyard.in_image.server.workers import Workers
 
 _log = logging.getLogger("trainyard.serve")
 _PAGE = 100
+_LONGEST = 1024  # characters of a name; all processes keep it and are sent it
 _UNLOADS = 16  # at once, in each process
 
 
@@ -83,7 +84,7 @@ class App:
             if path == ("invocations",):
                 _allow(request, "POST")
                 return await self._invoke(self._handler.answer, self._model, request=request)
-        elif path[0] == "models" and len(path) <= 3:
+        elif path[:1] == ("models",) and len(path) <= 3:
             return await self._route_models(self._models, request)
         raise Refused(404, f"no {'/' + '/'.join(path)!r} here; {self._where()}")
 
@@ -147,13 +148,15 @@ def _load_request(body: bytes) -> tuple[str, str]:
     name, url = (content.get("model_name"), content.get("url")) if isinstance(content, dict) else (None, None)
     if not (isinstance(name, str) and isinstance(url, str) and name and url):
         raise Refused(400, 'the body must be {"model_name": "<text>", "url": "<folder>"}')
+    if len(name) > _LONGEST:
+        raise Refused(400, f"the body has a model_name of {len(name)} characters; {_LONGEST} are possible")
     return name, url
 
 
 def _page(models: Models, request: Request) -> Answer:
     limit = request.query.get("limit", str(_PAGE))
-    if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
-        raise Refused(400, f"limit is {limit!r}; it must be a whole number from 1 to 1000")
+    if not limit.isdecimal() or len(limit) > 4 or not 1 <= int(limit) <= 1000:
+        raise Refused(400, f"limit is {limit!r:.300}; it must be a whole number from 1 to 1000")
     page, token = models.page(request.query.get("next_page_token", ""), int(limit))
     content: dict[str, Any] = {"models": [_entry(one) for one in page]}
     if token:
