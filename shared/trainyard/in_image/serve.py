@@ -66,8 +66,8 @@ def _cannot(error: BaseException) -> int:
 
 def _handler(settings: Settings, opt_ml: OptMl) -> Handler:
     module = import_handler(opt_ml.code / settings.program)
-    wait = settings.batch_wait / 1000
-    return Handler(module, settings.program, settings.default_accept, settings.max_batch, wait)
+    most = min(settings.max_batch, settings.workers)  # a thread brings one input
+    return Handler(module, settings.program, settings.default_accept, most, settings.batch_wait / 1000)
 
 
 def _work(
@@ -104,8 +104,8 @@ def _work(
         return _cannot(error)
     app = App(handler, settings, model, models, stuck)
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=_GRACE, backlog=1,
+        app, loop="asyncio", ws="none", lifespan="off", log_config=None, access_log=False,
+        server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GRACE, backlog=1,
     )  # fmt: skip
     server = Server(config)
     # until here SIGTERM ends this process at once; uvicorn has a handler of its own, and raises it again at its end

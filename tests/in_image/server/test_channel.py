@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from trainyard.in_image.handler_errors import Refused
-from trainyard.in_image.server.channel import Channel, encode
+from trainyard.in_image.server.channel import ALIVE, Channel, encode
+from trainyard.in_image.server.directory import Message
 
 
 @pytest.fixture
@@ -57,3 +58,21 @@ def test_the_end_of_the_other_process_is_noticed(ends):
     other.close()
     assert gone.wait(10)
     channel.send({"did": 1})  # nobody reads it, and that is no failure
+
+
+def test_a_channel_that_cannot_go_on_says_so(ends):
+    channel, other = ends
+    gone, told = threading.Event(), []
+
+    def fails(message: Message) -> None:
+        told.append(message)
+        raise MemoryError
+
+    threading.excepthook, hook = lambda arguments: None, threading.excepthook
+    try:
+        channel.listen(fails, gone.set)
+        other.sendall(encode(ALIVE) + encode({"tell": "add", "name": "x"}))
+        assert gone.wait(10) and told == [{"tell": "add", "name": "x"}]
+        assert json.loads(other.recv(100)) == ALIVE
+    finally:
+        threading.excepthook = hook

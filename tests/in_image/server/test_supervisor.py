@@ -260,5 +260,27 @@ def test_unloading_waits_until_a_model_is_unused_and_takes_no_thread_for_that(st
         unloading = threads.submit(server.ask, "DELETE", "/models/m0")
         time.sleep(0.3)
         assert server.ask("POST", "/models/m1/invoke", "0")[0] == 200
-        assert not unloading.done()
+        assert not unloading.done() and not used.done()
         assert (used.result()[0], unloading.result()[0]) == (200, 200)
+
+
+def test_a_worker_that_hangs_is_ended_and_holds_up_no_unloading_for_ever(start_server):
+    impatient = "from trainyard.in_image.server import supervisor\nsupervisor._ROUND = 1\n"
+    server = start_server(impatient + HANDLER, {"models/m0/model": "0"}, **MANY).wait()
+    workers = Workers(server)
+    assert load(server, "m0", "m0") == 200
+    time.sleep(2.5)
+    assert workers.ask("GET", "/models/m0") == [200] * 3  # those that answer live on
+    stopped, others = next(iter(workers.by_pid)), list(workers.by_pid.values())[1:]
+    os.kill(stopped, signal.SIGSTOP)
+    assert ask(others[0], "DELETE", "/models/m0")[0] == 200
+    assert f"worker {stopped} has been silent for 1 s and is ended" in server.log.read_text()
+    assert workers.by_pid.pop(stopped) and workers.ask("GET", "/models/m0") == [404] * 2
+
+
+def test_as_many_inputs_are_waited_for_as_there_are_threads(start_server):
+    limits = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1", "TRAINYARD_MAX_BATCH": "8"}
+    server = start_server(HANDLER, {"model": "5"}, TRAINYARD_BATCH_WAIT_MS="5000", **limits).wait()
+    began = time.monotonic()
+    assert server.ask("POST", "/invocations", "0", Content_Type="application/json")[0] == 200
+    assert time.monotonic() - began < 2

@@ -14,6 +14,9 @@ from typing import Any
 from trainyard.in_image.handler_errors import Refused
 from trainyard.in_image.server.directory import Message
 
+ALIVE = {"alive": True}
+"""Asked of a worker, and its answer."""
+
 
 class Channel:
     """Any number of threads may ask; one thread of its own reads what comes."""
@@ -42,14 +45,20 @@ class Channel:
             self._connection.sendall(encode(message))
 
     def _read(self, told: Callable[[Message], None] | None, ended: Callable[[], None]) -> None:
-        with suppress(OSError), self._connection.makefile("rb") as lines:
-            for line in lines:
-                message = json.loads(line)
-                if told and "tell" in message:
-                    told(message)
-                else:
-                    self._questions.pop(message["id"]).set_result(message)
-        ended()
+        try:
+            with suppress(OSError), self._connection.makefile("rb") as lines:
+                for line in lines:
+                    self._take(json.loads(line), told)
+        finally:  # whatever happened: the others wait for this process's answers
+            ended()
+
+    def _take(self, message: Message, told: Callable[[Message], None] | None) -> None:
+        if message == ALIVE:
+            self.send(ALIVE)
+        elif told and "tell" in message:
+            told(message)
+        else:
+            self._questions.pop(message["id"]).set_result(message)
 
 
 def encode(message: dict[str, Any]) -> bytes:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 
-from trainyard.in_image.server.channel import encode
+from trainyard.in_image.server.channel import ALIVE, encode
 from trainyard.in_image.server.directory import Directory, Message
 
 READY = {"ready": True}
@@ -29,6 +29,7 @@ READY = {"ready": True}
 _log = logging.getLogger("trainyard.serve")
 _ATTEMPTS = 3  # that many workers in a row that never got ready are no accident
 _PATIENCE = 10  # seconds for a worker to take a message
+_ROUND = 60  # seconds for a worker to say that it is alive; then it is asked again
 _GRACE = 28  # seconds; SageMaker kills the container 30 s after SIGTERM
 
 Work = Callable[[socket.socket, Mapping[str, str]], int]
@@ -51,6 +52,8 @@ class Supervisor:
         self._ready: Callable[[], None] | None = ready
         self._workers: dict[int, _Worker] = {}
         self._waking: set[int] = set()  # not yet ready
+        self._silent: set[int] = set()  # asked whether they are alive
+        self._asked = time.monotonic()
         self._failures = 0
         self._failed = False
         self._stopping = 0.0  # since when
@@ -70,12 +73,13 @@ class Supervisor:
         for _ in range(self._count):
             self._fork()
         while self._workers:
-            for key, _ in self._selector.select(timeout=1 if self._stopping else None):
+            for key, _ in self._selector.select(timeout=1 if self._stopping else _ROUND):
                 if key.data is None:
                     reader.recv(4096)
                 elif key.data.pid in self._workers:
                     self._receive(key.data)
             self._reap()
+            self._ask()
             if self._stopping and time.monotonic() - self._stopping > _GRACE:
                 self._signal(signal.SIGKILL)
         return 1 if self._failed else 0
@@ -91,7 +95,7 @@ class Supervisor:
 
     def _signal(self, number: int) -> None:
         for pid in self._workers:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it was just taken leave of, when this came in between
                 os.kill(pid, number)
 
     def _fork(self) -> None:
@@ -141,6 +145,7 @@ class Supervisor:
         if not received:
             self._selector.unregister(worker.channel)
             return
+        self._silent.discard(worker.pid)
         worker.unread.extend(received)
         *lines, rest = worker.unread.split(b"\n")
         worker.unread[:] = rest
@@ -148,8 +153,19 @@ class Supervisor:
             message = json.loads(line)
             if message == READY:
                 self._is_ready(worker.pid)
-            else:
+            elif message != ALIVE:
                 self._send(self._directory.handle(worker.pid, message))
+
+    def _ask(self) -> None:
+        """Now and then, whether all are alive: one that hangs would hold up all who load or unload."""
+        if time.monotonic() - self._asked < _ROUND:
+            return
+        for pid in self._silent & self._workers.keys():
+            _log.error("worker %d has been silent for %d s and is ended", pid, _ROUND)
+            os.kill(pid, signal.SIGKILL)
+        self._asked = time.monotonic()
+        self._silent = self._workers.keys() - self._waking
+        self._send([(pid, ALIVE) for pid in self._silent])
 
     def _is_ready(self, pid: int) -> None:
         self._waking.discard(pid)
@@ -165,8 +181,7 @@ class Supervisor:
             except KeyError:
                 continue
             except OSError:  # it has died, or hangs: it would never know which models there are
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         """Take leave of the dead, orphans of theirs included: in a container this is process 1."""
