@@ -43,6 +43,11 @@ def test_a_container_has_its_own_group_as_root(system):
     assert memory.is_short()
     system(**{"sys/fs/cgroup/memory.stat": f"inactive_file {100 * MB}\n"})  # the page cache gives way
     assert memory.free() == 105 * MB and not memory.is_short()
+    cache = f"inactive_file {100 * MB}\nactive_file {60 * MB}\nfile_mapped {40 * MB}\n"
+    system(**{"sys/fs/cgroup/memory.stat": cache})
+    assert memory.free() == 125 * MB
+    system(**{"sys/fs/cgroup/memory.stat": f"file_mapped {40 * MB}\n"})  # of shared memory
+    assert memory.free() == 5 * MB
 
 
 def test_the_least_limit_of_all_groups_around_it_holds(system):
@@ -63,12 +68,13 @@ def test_the_least_limit_of_all_groups_around_it_holds(system):
 
 def test_version_1_and_what_it_calls_no_limit(system):
     base = "sys/fs/cgroup/memory"
+    cache = {"total_inactive_file": 7, "total_active_file": 5, "total_mapped_file": 2}
     root = system(
         **{
             "proc/self/cgroup": "5:cpu,cpuacct:/\n4:memory:/\n",
             f"{base}/memory.limit_in_bytes": f"{100 * MB}",
             f"{base}/memory.usage_in_bytes": f"{60 * MB}",
-            f"{base}/memory.stat": f"total_inactive_file {10 * MB}\n",
+            f"{base}/memory.stat": "".join(f"{key} {size * MB}\n" for key, size in cache.items()),
         }
     )
     assert (Memory(root).limit, Memory(root).free()) == (100 * MB, 50 * MB)

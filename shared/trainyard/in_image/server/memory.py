@@ -1,7 +1,8 @@
 """How much memory this container may use and uses: its control group's, where it has a limit, or the machine's.
 
 Sources: Linux, Documentation/admin-guide/cgroup-v2.rst ("memory.current", "memory.stat") and
-cgroup-v1/memory.rst; what can be dropped at once (inactive_file) counts as free, as Kubernetes counts it.
+cgroup-v1/memory.rst. The page cache counts as free but for what is mapped. Kubernetes counts the active part of
+it as used; but a file that two workers have read is active, and the kernel drops it all the same.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ class Memory:
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._meminfo = root / "proc" / "meminfo"
-        self._group: tuple[Path, Path, str] | None = None  # usage, statistics, their key
+        self._group: tuple[Path, Path, tuple[str, ...]] | None = None  # usage, statistics, keys in them
         self.limit = self._machine("MemTotal")
-        for limit, usage, statistics, key in _groups(root):
+        for limit, usage, statistics, keys in _groups(root):
             allowed = _number(limit)
             if allowed is not None and allowed < self.limit and _number(usage) is not None:
-                self.limit, self._group = allowed, (usage, statistics, key)
+                self.limit, self._group = allowed, (usage, statistics, keys)
 
     def free(self) -> int:
         if self._group is None:
             return self._machine("MemAvailable")
-        usage, statistics, key = self._group
-        return self.limit - (_number(usage) or 0) + _entry(statistics, key)
+        usage, statistics, keys = self._group
+        inactive, active, mapped = (_entry(statistics, key) for key in keys)
+        return self.limit - (_number(usage) or 0) + max(0, inactive + active - mapped)
 
     def is_short(self) -> bool:
         return self.free() < RESERVE * self.limit
@@ -49,8 +51,8 @@ def give_back() -> None:
 _LIBC = ctypes.CDLL(None)
 
 
-def _groups(root: Path) -> list[tuple[Path, Path, Path, str]]:
-    """(limit, usage, statistics, key in them) of this process's control group and of those it lies in."""
+def _groups(root: Path) -> list[tuple[Path, Path, Path, tuple[str, ...]]]:
+    """(limit, usage, statistics, keys in them) of this process's control group and of those it lies in."""
     try:
         lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
     except OSError:
@@ -58,15 +60,17 @@ def _groups(root: Path) -> list[tuple[Path, Path, Path, str]]:
     found = []
     for _, controllers, path in (line.split(":", 2) for line in lines):
         if controllers == "":  # version 2
-            base, names, key = root / "sys/fs/cgroup", ("memory.max", "memory.current"), "inactive_file"
+            base, names = root / "sys/fs/cgroup", ("memory.max", "memory.current")
+            keys: tuple[str, ...] = ("inactive_file", "active_file", "file_mapped")
         elif "memory" in controllers.split(","):
             base = root / "sys/fs/cgroup/memory"
-            names, key = ("memory.limit_in_bytes", "memory.usage_in_bytes"), "total_inactive_file"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            keys = ("total_inactive_file", "total_active_file", "total_mapped_file")
         else:
             continue
         folder = base / path.strip("/")
         while True:
-            found.append((folder / names[0], folder / names[1], folder / "memory.stat", key))
+            found.append((folder / names[0], folder / names[1], folder / "memory.stat", keys))
             if folder == base:
                 break
             folder = folder.parent
