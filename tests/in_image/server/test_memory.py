@@ -29,7 +29,7 @@ def system(tmp_path):
 def test_without_a_limit_it_is_the_machine(system):
     memory = Memory(system())
     assert (memory.limit, memory.free()) == (1000 * MB, 700 * MB)
-    assert not memory.is_short()
+    assert not memory.is_short() and not memory.is_short(650 * MB) and memory.is_short(651 * MB)
 
 
 def test_a_container_has_its_own_group_as_root(system):

@@ -23,7 +23,7 @@ class Model:
 
 
 class Ample:
-    def is_short(self) -> bool:
+    def is_short(self, more: int = 0) -> bool:
         return False
 
 
@@ -130,7 +130,7 @@ def test_too_little_memory_before_or_after_loading(team, short):
     class Memory:
         states = iter([*short, False, False])
 
-        def is_short(self) -> bool:
+        def is_short(self, more: int = 0) -> bool:
             return next(self.states)
 
     loaded = []
@@ -144,6 +144,17 @@ def test_too_little_memory_before_or_after_loading(team, short):
     assert status_of(models.load, "a", URL) == 507
     assert len(loaded) == len(short) - 1 and not any(seen() for seen in loaded)
     models.load("a", URL)
+
+
+def test_a_model_needs_as_much_memory_as_its_files(team, opt_ml):
+    class Memory:
+        def is_short(self, more: int = 0) -> bool:
+            return more > 100
+
+    (opt_ml.models / "m" / "model" / "weights").mkdir()
+    (opt_ml.models / "m" / "model" / "weights" / "1").write_bytes(bytes(101))
+    models = team(pytest.fail, Memory())
+    assert status_of(models.load, "a", URL) == 507
 
 
 def test_an_unloaded_model_is_gone_even_from_a_cycle(team):

@@ -34,8 +34,9 @@ class Memory:
         inactive, active, mapped = (_entry(statistics, key) for key in keys)
         return self.limit - (_number(usage) or 0) + max(0, inactive + active - mapped)
 
-    def is_short(self) -> bool:
-        return self.free() < RESERVE * self.limit
+    def is_short(self, more: int = 0) -> bool:
+        """Whether too little is left when ``more`` bytes are taken."""
+        return self.free() - more < RESERVE * self.limit
 
     def _machine(self, key: str) -> int:
         return _entry(self._meminfo, f"{key}:") * 1024

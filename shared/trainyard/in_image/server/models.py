@@ -130,7 +130,8 @@ class Models:
 
     def _read(self, name: str, folder: Path) -> Any:
         full = f"no memory left to load model {name!r}; unload one first"
-        if self._memory.is_short():
+        # a model takes at least what its files do; one that takes far more may still be ended by the kernel
+        if self._memory.is_short(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())):
             raise Refused(507, full)
         try:
             model = self._load(folder)
