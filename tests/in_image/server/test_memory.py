@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,3 +101,26 @@ def test_what_is_freed_goes_back_to_the_system():
     del pieces
     give_back()
     assert resident() - before < 40 * MB and pinned
+
+
+def test_what_one_thread_collects_another_need_not_wait_in_vain_for():
+    class Node:
+        pass
+
+    def pause(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop":
+            time.sleep(0.05)  # others run while the collector is at work
+
+    def one() -> bool:
+        node = Node()
+        node.itself, seen = node, weakref.ref(node)
+        del node
+        give_back()
+        return seen() is None
+
+    gc.callbacks.append(pause)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            assert all(threads.map(lambda _: one(), range(12)))
+    finally:
+        gc.callbacks.remove(pause)

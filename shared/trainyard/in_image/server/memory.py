@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import threading
 from pathlib import Path
 
 RESERVE = 0.05
@@ -44,12 +45,14 @@ class Memory:
 
 def give_back() -> None:
     """Return to the system what was freed: glibc keeps it for itself otherwise."""
-    gc.collect()
+    with _COLLECTING:  # or the collector would do nothing, because it is at work in another thread
+        gc.collect()
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)
 
 
 _LIBC = ctypes.CDLL(None)
+_COLLECTING = threading.Lock()
 
 
 def _groups(root: Path) -> list[tuple[Path, Path, Path, tuple[str, ...]]]:
