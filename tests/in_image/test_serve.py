@@ -225,6 +225,13 @@ def test_a_check_says_whether_it_could_begin(start):
         assert [line[:7] for line in server.log.read_text().splitlines()[-1:]] == last
 
 
+def test_threads_that_workers_lack_are_warned_of(start_server):
+    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    for handler, warnings in ((HANDLER, 0), (thread + HANDLER, 1)):
+        server = start_server(handler, {"model": "1"}).wait()
+        assert server.log.read_text().count("inference.py starts threads when it is imported") == warnings
+
+
 def test_many_models(start):
     folders = {"models/a/model": "1", "models/broken/model": "{", "models/large/model": '"no memory"'}
     server = start(HANDLER, folders, SAGEMAKER_MULTI_MODEL="true").wait()

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -66,6 +67,10 @@ def _cannot(error: BaseException) -> int:
 
 def _handler(settings: Settings, opt_ml: OptMl) -> Handler:
     module = import_handler(opt_ml.code / settings.program)
+    if threading.active_count() > 1:
+        _log.warning(
+            "%s starts threads when it is imported: workers, which are forked, lack them", settings.program
+        )
     most = min(settings.max_batch, settings.workers)  # a thread brings one input
     return Handler(module, settings.program, settings.default_accept, most, settings.batch_wait / 1000)
 

@@ -157,6 +157,14 @@ def test_a_model_needs_as_much_memory_as_its_files(team, opt_ml):
     assert status_of(models.load, "a", URL) == 507
 
 
+def test_files_that_are_gone_are_no_fault_of_who_asks(team, opt_ml):
+    one, two = team(), team()
+    one.load("a", URL)
+    (opt_ml.models / "m" / "model").rmdir()
+    assert one.call("a", str) and status_of(two.call, "a", str) == 500
+    one.unload("a")
+
+
 def test_an_unloaded_model_is_gone_even_from_a_cycle(team):
     def load(folder):
         model = Model()

@@ -70,7 +70,7 @@ class Models:
         self._channel.ask("publish", name)
 
     def call(self, name: str, function: Callable[..., T], *arguments: object) -> T:
-        """``function(model, *arguments)``; the model stays while that runs. Raises Refused: 404, 507."""
+        """``function(model, *arguments)``; the model stays while that runs. Raises Refused: 404, 500, 507."""
         with self._lock:
             loaded = self._get(name)
             loaded.users += 1
@@ -78,7 +78,7 @@ class Models:
             if loaded.model is None:
                 with loaded.loading:
                     if loaded.model is None:
-                        loaded.model = self._read(name, self._folder(loaded.url))
+                        loaded.model = self._read(name, self._folder_again(loaded))
             return function(loaded.model, *arguments)
         finally:
             with self._lock:
@@ -142,6 +142,12 @@ class Models:
             give_back()
             raise Refused(507, full)
         return model
+
+    def _folder_again(self, loaded: Loaded) -> Path:
+        try:
+            return self._folder(loaded.url)
+        except Refused as error:  # no fault of the request
+            raise Refused(500, f"the files of model {loaded.name!r} are gone: {error}") from error
 
     def _folder(self, url: str) -> Path:
         root = self._opt_ml.models.resolve()
