@@ -7,6 +7,7 @@ loaded before the port is opened, so that a /ping that is answered means a model
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -15,14 +16,16 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from trainyard.in_image.opt_ml import OptMl
 from trainyard.in_image.server import mms
+from trainyard.in_image.server.accepting import Shares, accept
 from trainyard.in_image.server.app import App
 from trainyard.in_image.server.channel import Channel
 from trainyard.in_image.server.directory import Directory
 from trainyard.in_image.server.handler import BadHandler, Failed, Handler, import_handler
-from trainyard.in_image.server.listening import BACKLOG, listen
+from trainyard.in_image.server.listening import listen
 from trainyard.in_image.server.models import Models
 from trainyard.in_image.server.settings import MULTI_MODEL_SERVER, BadSetting, Settings
 from trainyard.in_image.server.supervisor import READY, Supervisor
@@ -52,8 +55,10 @@ def main(arguments: Sequence[str] = ()) -> int:
         return _cannot(error)
     import uvicorn.server  # noqa: F401 -- before the workers are forked, which then share it
 
-    def work(channel: socket.socket, there: Mapping[str, str]) -> int:
-        return _work(handler, settings, opt_ml, listener, Channel(channel), there)
+    shares = Shares(settings.processes)
+
+    def work(number: int, channel: socket.socket, there: Mapping[str, str]) -> int:
+        return _work(handler, settings, opt_ml, listener, shares, number, Channel(channel), there)
 
     host, port = listener.getsockname()[:2]
     ready = partial(_log.info, "serving on http://%s:%d", host, port)
@@ -80,6 +85,8 @@ def _work(
     settings: Settings,
     opt_ml: OptMl,
     listener: socket.socket,
+    shares: Shares,
+    number: int,
     channel: Channel,
     there: Mapping[str, str],
 ) -> int:
@@ -88,9 +95,23 @@ def _work(
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            listener.listen(BACKLOG)
+            await super().startup([])  # it would accept all that comes
+            kind: Any = config.http_protocol_class
+            protocol = partial(
+                kind, config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            connections = self.server_state.connections
+            self.accepting = asyncio.create_task(accept(listener, protocol, shares, number, connections))
+            self.accepting.add_done_callback(lambda task: end())
             channel.send(READY)
+
+        async def on_tick(self, counter: int) -> bool:
+            shares.report(number, len(self.server_state.connections))
+            return await super().on_tick(counter)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            self.accepting.cancel()
+            await super().shutdown(sockets)
 
     def end() -> None:
         server.should_exit = True
@@ -110,7 +131,7 @@ def _work(
     app = App(handler, settings, model, models, stuck)
     config = uvicorn.Config(
         app, loop="asyncio", ws="none", lifespan="off", log_config=None, access_log=False,
-        server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GRACE, backlog=1,
+        server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GRACE,
     )  # fmt: skip
     server = Server(config)
     # until here SIGTERM ends this process at once; uvicorn has a handler of its own, and raises it again at its end

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import socket
 
-BACKLOG = 2048
-"""How many connections may wait to be accepted."""
+_BACKLOG = 2048  # connections that may wait to be accepted
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -17,7 +16,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(BACKLOG)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise OSError(

@@ -32,12 +32,13 @@ _PATIENCE = 10  # seconds for a worker to take a message
 _ROUND = 60  # seconds for a worker to say that it is alive; then it is asked again
 _GRACE = 28  # seconds; SageMaker kills the container 30 s after SIGTERM
 
-Work = Callable[[socket.socket, Mapping[str, str]], int]
-"""What a worker does, given its channel and the models there are; its exit code."""
+Work = Callable[[int, socket.socket, Mapping[str, str]], int]
+"""What a worker does, given its number from 0, its channel and the models there are; its exit code."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Worker:
+    number: int
     pid: int
     channel: socket.socket
     unread: bytearray
@@ -67,11 +68,11 @@ class Supervisor:
         for end in (reader, writer):
             end.setblocking(False)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, self._heed)
+        for caught in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(caught, self._heed)
         self._selector.register(reader, selectors.EVENT_READ)
-        for _ in range(self._count):
-            self._fork()
+        for number in range(self._count):
+            self._fork(number)
         while self._workers:
             for key, _ in self._selector.select(timeout=1 if self._stopping else _ROUND):
                 if key.data is None:
@@ -98,39 +99,39 @@ class Supervisor:
             with suppress(ProcessLookupError):  # it was just taken leave of, when this came in between
                 os.kill(pid, number)
 
-    def _fork(self) -> None:
+    def _fork(self, number: int) -> None:
         # SIGTERM waits until the new worker is known, and so reaches it, too
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         if not self._stopping:
-            self._start()
+            self._start(number)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
-    def _start(self) -> None:
+    def _start(self, number: int) -> None:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if not pid:
-            self._be_worker(theirs, ours)
+            self._be_worker(number, theirs, ours)
         theirs.close()
         ours.settimeout(_PATIENCE)
-        worker = _Worker(pid, ours, bytearray())
+        worker = _Worker(number, pid, ours, bytearray())
         self._workers[pid] = worker
         self._waking.add(pid)
         self._directory.join(pid)
         self._selector.register(ours, selectors.EVENT_READ, worker)
 
-    def _be_worker(self, channel: socket.socket, other: socket.socket) -> None:
+    def _be_worker(self, number: int, channel: socket.socket, other: socket.socket) -> None:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
+            for caught in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+                signal.signal(caught, signal.SIG_DFL)
             self._selector.close()
             for end in (other, *(worker.channel for worker in self._workers.values())):
                 end.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
-            code = self._work(channel, self._directory.published)
+            code = self._work(number, channel, self._directory.published)
         except BaseException:
             _log.exception("a worker failed")
         finally:
@@ -211,4 +212,4 @@ class Supervisor:
                 return
         why = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         _log.error("worker %d %s; another one takes its place", worker.pid, why)
-        self._fork()
+        self._fork(worker.number)
