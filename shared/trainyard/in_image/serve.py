@@ -124,7 +124,9 @@ def _work(
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the supervisor has it, too
     try:
-        models = Models(handler.load, opt_ml, channel, there) if settings.multi_model else None
+        models = None
+        if settings.multi_model:
+            models = Models(handler.load, opt_ml, channel, there, copies=settings.processes)
         model = None if models else handler.load(opt_ml.model)
     except (Failed, MemoryError) as error:
         return _cannot(error)

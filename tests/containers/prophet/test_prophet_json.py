@@ -44,13 +44,10 @@ for number, chosen in enumerate((
     dict(country_holidays="ES", interval_width=0.9, seed=5), dict(growth="flat", weekly_seasonality="false"),
     dict(n_changepoints=0, yearly_seasonality="false", weekly_seasonality="false"), dict(growth="logistic"),
 )):
-    folder = Path({str(tmp_path)!r}) / str(number)
-    folder.mkdir()
+    (folder := Path({str(tmp_path)!r}) / str(number)).mkdir()
     job = fitting.Job(csv.parent, (folder,), engine.Options(**chosen), "")
-    [outcome] = fitting.fit_batch(fitting.Batch(job, (csv.name,)))
-    assert outcome.status == "fitted"
-    archive = folder / "customer_0.tar.gz"
-    check(archive)
+    assert fitting.fit_batch(fitting.Batch(job, (csv.name,)))[0].status == "fitted"
+    check(archive := folder / "customer_0.tar.gz")
 code, text, err = converted(archive, base / "processing/train/customer_1.csv")
 assert (code, text) == (1, "") and "fitted to other readings or options: their largest value differ" in err
 code, text, err = converted(archive, archive)

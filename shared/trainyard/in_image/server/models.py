@@ -32,7 +32,8 @@ class Loaded:
 class Models:
     """Models by name; any number of threads may load, use and unload at once.
 
-    The other workers know of each through ``channel``; they load it when they are first asked.
+    The other workers know of each through ``channel``; they load it when they are first asked, so that a model is
+    loaded only where there is room for as many ``copies`` of its files.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Models:
         channel: Channel,
         there: Mapping[str, str] = {},
         memory: Memory | None = None,
+        copies: int = 1,
     ) -> None:
         self._load = load
         self._opt_ml = opt_ml
         self._channel = channel
         self._memory = memory or Memory()
+        self._copies = copies
         self._lock = threading.Lock()
         self._models = {name: Loaded(name, url) for name, url in there.items()}
 
@@ -61,7 +64,7 @@ class Models:
         self._channel.ask("reserve", name, url)
         loaded = Loaded(name, url)
         try:
-            loaded.model = self._read(name, folder)
+            loaded.model = self._read(name, folder, self._copies)
         except BaseException:
             self._channel.ask("release", name)
             raise
@@ -128,16 +131,17 @@ class Models:
             raise Refused(404, not_loaded(name))
         return loaded
 
-    def _read(self, name: str, folder: Path) -> Any:
+    def _read(self, name: str, folder: Path, copies: int = 1) -> Any:
         full = f"no memory left to load model {name!r}; unload one first"
         # a model takes at least what its files do; one that takes far more may still be ended by the kernel
-        if self._memory.is_short(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())):
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        if self._memory.is_short(copies * size):
             raise Refused(507, full)
         try:
             model = self._load(folder)
         except MemoryError as error:
             raise Refused(507, full) from error
-        if self._memory.is_short():
+        if self._memory.is_short((copies - 1) * size):
             del model
             give_back()
             raise Refused(507, full)
