@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import graph_sessions
 import model_files
 import numpy as np
+from graph_sessions import Found
 from model_files import BadModel, Details
 from PIL import Image
 
 from trainyard.in_image.server.settings import available_cpus
 
-__all__ = ["BadModel", "Detections", "Detector", "load", "reference", "resized"]
+__all__ = ["BadModel", "Detections", "Detector", "Found", "load", "reference", "resized"]
 
 Array = np.ndarray[Any, Any]
-Found = tuple[Array, Array, Array]  # boxes, scores and labels, boxes in pixels of the resized image
 # resized images (H x W x 3 uint8, RGB) -> what is in each
 Run = Callable[[Sequence[Array]], "list[Found]"]
 
@@ -114,24 +115,11 @@ def resized(image: Array, shortest: int, longest: int) -> Array:
 
 
 def _onnx(graph: Path, threads: int) -> Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no class of their own in common
-        raise BadModel(f"{graph}: ONNX Runtime cannot load it ({error})") from error
+    sessions = graph_sessions.Sessions(graph, threads)
     pool = ThreadPoolExecutor(max(1, available_cpus() // threads))
 
-    def one(image: Array) -> Found:
-        boxes, scores, labels = session.run(None, {"image": np.ascontiguousarray(image)})
-        return boxes, scores, labels
-
     def run(images: Sequence[Array]) -> list[Found]:
-        return list(map(one, images) if len(images) == 1 else pool.map(one, images))
+        return list(map(sessions.run, images) if len(images) == 1 else pool.map(sessions.run, images))
 
     return run
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import detector
 import export
 import graph
+import graph_sessions
 import model_files
 import numpy as np
 import torch
@@ -81,6 +82,21 @@ def compared(found: list[detector.Detections], expected: list[detector.Detection
     return answers
 
 
+def often(at: Path) -> dict[str, object]:
+    """Whether a size that has a session of its own is answered as before, and which sizes have one."""
+    sessions = graph_sessions.Sessions(at / model_files.GRAPH, 1)
+    random, equal = np.random.default_rng(6), []
+    sizes = [(96, 96 + 8 * number) for number in range(graph_sessions.KEPT + 1)]
+    for size in sizes:
+        image = random.integers(0, 255, (*size, 3), np.uint8)
+        answers = [sessions.run(image) for _ in range(graph_sessions.OFTEN + 2)]
+        equal += [
+            np.allclose(*pair, 0, 1e-3) for one in answers[1:] for pair in zip(answers[0], one, strict=True)
+        ]
+    sessions.run(np.zeros((50, 60, 3), np.uint8))
+    return {"equal": all(equal), "sizes": sizes, "kept": list(sessions._of_size)}
+
+
 def refused(folder: Path, name: str, content: bytes) -> str:
     """What is said of a model with another file, whose digest model.json has."""
     path = folder / name
@@ -142,6 +158,7 @@ def main(folder: Path) -> None:
         "stays_in_training": model.training and cfg.MODEL.WEIGHTS == "somewhere.pth",
         "onnx": compared([graph_detector.detect([image])[0] for image in images], expected),
         "onnx_batch": compared(graph_detector.detect(images), expected),
+        "often": often(at),
         "torch": compared(detector.load(at, runtime="torch").detect(images), expected),
         "bad_graph": refused(at, "model.onnx", b"no graph"),
         "bad_weights": refused(at, "model.safetensors", b"no weights"),
