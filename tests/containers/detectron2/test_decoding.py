@@ -61,6 +61,30 @@ def test_of_16_bits_the_upper_half_counts(decoding):
     assert np.array_equal(found, np.repeat((grey >> 8).astype(np.uint8)[:, :, None], 3, axis=2))
 
 
+def test_the_quick_way_gives_what_pillow_gives(decoding):
+    random = np.random.default_rng(0)
+    for channels, width in ((3, 1), (3, 31), (4, 64)):
+        pixels = random.integers(0, 256, (40, width, channels), np.uint8)
+        content = encoded(Image.fromarray(pixels), optimize=bool(width % 2))
+        with Image.open(io.BytesIO(content)) as image:
+            assert np.array_equal(decoding._quick(content, image), pixels[:, :, :3])
+        assert np.array_equal(decoding.decode(content), pixels[:, :, :3])
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9, 0.999])
+def test_the_quick_way_leaves_broken_images_to_pillow(decoding, kept):
+    content = encoded(Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)))
+    content = content[: int(kept * len(content))]
+    with Image.open(io.BytesIO(content)) as image:
+        try:
+            expected = np.asarray(image)
+        except OSError:
+            with pytest.raises(decoding.BadImage, match="broken"):
+                decoding.decode(content)
+        else:
+            assert np.array_equal(decoding.decode(content), expected)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_images_come_upright(decoding, kind, orientation):
