@@ -124,9 +124,8 @@ def _work(
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the supervisor has it, too
     try:
-        models = None
-        if settings.multi_model:
-            models = Models(handler.load, opt_ml, channel, there, copies=settings.processes)
+        many = partial(Models, handler.load, opt_ml, channel, there, copies=settings.processes)
+        models = many() if settings.multi_model else None
         model = None if models else handler.load(opt_ml.model)
     except (Failed, MemoryError) as error:
         return _cannot(error)
