@@ -23,7 +23,7 @@ from trainyard.cli.reachable import reachable
 from trainyard.definition import document as documents
 from trainyard.errors import DockerError, ImageError, NotFound
 from trainyard.execution.begun import Finished
-from trainyard.execution.data import example_data
+from trainyard.execution.data import example_data, in_environment, in_image
 from trainyard.execution.deployment import Deployment
 from trainyard.execution.environments import Environments
 from trainyard.execution.executor import Executor
@@ -37,6 +37,7 @@ from trainyard.execution.serving import data_uri, packaged_containers
 from trainyard.execution.store import Store, default_home
 from trainyard.execution.targets import Targets
 from trainyard.families import Family, find_families, repository_root
+from trainyard.images.names import local_image
 from trainyard.in_image.metrics import format_metric
 
 ROOT = repository_root()
@@ -92,7 +93,10 @@ def train(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         launcher = ByTarget({"family": in_venvs, "docker": DockerLauncher(images, store.home)})
         here = Here(store, launcher, targets, Executor(store, launcher, targets))
         definition = compiler.cached_definition(family, default_home() / "compiled")
-        data = example_data(store, family, environments.python(family))
+        generate = in_environment(environments.python(family))
+        if launcher == "docker":
+            generate = in_image(here.launcher, targets.of(local_image(family), ""))
+        data = example_data(store, family, generate)
         example = {key: str(value) for key, value in family.example.parameters.items()}
         parameters = {"InputDataUri": data, **example}
         with reachable(here, definition):

@@ -42,7 +42,6 @@ def results(
             tried = contract.Tried(
                 engine=engine, image=image, family=family, root=ROOT,
                 definition=compiler.cached_definition(family, default_home() / "compiled"),
-                python=lambda: environments.python(family),
             )  # fmt: skip
             with contract.full_bench(tried, home) as bench:
                 done += contract.examine(bench, contract.contract(family), done)

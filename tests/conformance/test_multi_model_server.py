@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def results(engine: Engine, base_image: str, tmp_path_factory: pytest.TempPathFa
     done = list(inspect(engine, FAMILY, image))
     tried = contract.Tried(
         engine=engine, image=image, family=FAMILY, root=ROOT,
-        definition=definition(), python=lambda: Path(sys.executable),
+        definition=definition(),
     )  # fmt: skip
     with contract.full_bench(tried, home) as bench:
         done += contract.examine(bench, contract.contract(FAMILY), done)

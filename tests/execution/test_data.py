@@ -6,9 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.conftest import ROOT
 from trainyard.errors import DataError
-from trainyard.execution.data import example_data, put_data
+from trainyard.execution.data import example_data, in_environment, in_image, put_data
+from trainyard.execution.images import Images
+from trainyard.execution.launchers.docker import DockerLauncher
 from trainyard.execution.s3 import parse_uri
+from trainyard.execution.targets import Target
 
 
 def relatives(store, uri: str) -> list[str]:
@@ -51,12 +55,35 @@ def family(folder: Path, code: str) -> SimpleNamespace:
 def test_an_example_is_generated_once(store, tmp_path: Path) -> None:
     code = "import sys, pathlib; pathlib.Path(sys.argv[2], 'x.csv').write_text('1')"
     tiny = family(tmp_path, code)
-    uri = example_data(store, tiny, Path(sys.executable))
+    uri = example_data(store, tiny, in_environment(Path(sys.executable)))
     assert relatives(store, uri) == ["x.csv"]
-    assert example_data(store, tiny, Path("/no/such/python")) == uri
-    assert example_data(store, family(tmp_path, code + "\n"), Path(sys.executable)) != uri
+    assert example_data(store, tiny, in_environment(Path("/no/such/python"))) == uri
+    assert example_data(store, family(tmp_path, code + "\n"), in_environment(Path(sys.executable))) != uri
 
 
 def test_a_generator_that_fails_says_why(store, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="generator of tiny failed: no luck"):
-        example_data(store, family(tmp_path, "raise SystemExit('no luck')"), Path(sys.executable))
+        example_data(
+            store, family(tmp_path, "raise SystemExit('no luck')"), in_environment(Path(sys.executable))
+        )
+
+
+def test_an_image_generates_the_same(store, engine, base_image: str, tmp_path: Path) -> None:
+    folder = tmp_path / "example"
+    folder.mkdir()
+    (folder / "name.txt").write_text("x.csv")
+    code = """
+import pathlib, sys
+name = pathlib.Path(__file__).with_name("name.txt").read_text()
+folder = pathlib.Path(sys.argv[2], "in")
+folder.mkdir()
+(folder / name).write_text("1")
+"""
+    tiny = family(folder, code)
+    generate = in_image(DockerLauncher(Images(ROOT), store.home), Target("docker", base_image))
+    uri = example_data(store, tiny, generate)
+    assert relatives(store, uri) == ["in/x.csv"]
+    assert example_data(store, tiny, in_environment(Path("/no/such/python"))) == uri
+    broken = family(folder, "raise SystemExit('no luck')")
+    with pytest.raises(DataError, match=r"generator of tiny failed: AlgorithmError: no luck, exit code: 1"):
+        example_data(store, broken, generate)

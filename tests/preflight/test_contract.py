@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from tests.preflight.conftest import definition
@@ -13,7 +12,7 @@ from trainyard.preflight.checks import Finding, Result
 def bench_of(make, engine, image, family, home):
     tried = contract.Tried(
         engine=engine, image=image, family=family, root=family.folder.parents[1],
-        definition=definition(family), python=lambda: Path(sys.executable),
+        definition=definition(family),
     )  # fmt: skip
     return make(tried, home)
 

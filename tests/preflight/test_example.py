@@ -5,7 +5,8 @@ import tarfile
 import pytest
 
 from tests.preflight.conftest import rules
-from trainyard.errors import CheckFailed
+from trainyard.errors import CheckFailed, DataError
+from trainyard.execution.s3 import parse_uri
 from trainyard.preflight.example import prepare, trains
 
 
@@ -59,4 +60,16 @@ def test_a_pipeline_that_trains_nothing(toy_bench):
         "Steps": [{"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}],
     }
     with pytest.raises(CheckFailed, match="has no Training step"):
+        prepare(bench)
+
+
+def test_the_image_generates_the_example(toy_bench):
+    bench = toy_bench()
+    bench.parameters = {}
+    prepare(bench)
+    [uri] = bench.parameters.values()
+    assert [each.relative for each in bench.store.objects.list(parse_uri(uri))] == ["a.txt"]
+    (bench.family.folder / "generate.py").write_text("import numpy_that_the_image_lacks")
+    bench.parameters = {}
+    with pytest.raises(DataError, match="generator of toy failed: AlgorithmError: ModuleNotFoundError"):
         prepare(bench)

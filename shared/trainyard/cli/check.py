@@ -113,7 +113,6 @@ def _results(args: argparse.Namespace, engine: Engine, family: Family, image: Lo
         family=family,
         root=here.root,
         definition=here.definition(family, Plain(sys.stderr).take),
-        python=lambda: here.environments.python(family),
     )
     with make(tried, here.store.home) as bench:
         checks = contract.smoke(family) if args.quick else contract.contract(family)

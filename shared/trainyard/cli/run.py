@@ -12,10 +12,11 @@ from trainyard.cli import given, interruption, local, results
 from trainyard.cli.progress import watching
 from trainyard.cli.reachable import reachable
 from trainyard.errors import UsageError
-from trainyard.execution.data import example_data, put_data
+from trainyard.execution.data import example_data, in_environment, in_image, put_data
 from trainyard.execution.events import Note, Watcher
 from trainyard.execution.store import DEFAULT_BUCKET
 from trainyard.families import Family, find_family
+from trainyard.images.names import local_image
 
 if TYPE_CHECKING:
     from trainyard.execution.selection import Selection
@@ -175,9 +176,14 @@ def with_data(
     if data is not None:
         uri = data if data.startswith("s3://") else put_data(here.store, family.name, Path(data))
         return {"InputDataUri": uri, **parameters}
-    python = here.environments.python(family)
+    if here.targets.as_images:
+        target = here.targets.of(local_image(family), "the example data")
+        here.targets.prepare([target])
+        generate = in_image(here.launcher, target)
+    else:
+        generate = in_environment(here.environments.python(family))
     watch(Note(step="", text=f"example data of {family.name}: {family.example.generate}"))
-    uri = example_data(here.store, family, python)
+    uri = example_data(here.store, family, generate)
     return {"InputDataUri": uri, **{k: str(v) for k, v in family.example.parameters.items()}, **parameters}
 
 

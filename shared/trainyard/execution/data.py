@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trainyard.errors import DataError
+from trainyard.execution.events import nobody
+from trainyard.execution.request import Channel, JobRequest, Launcher, Output, StopSignal
 from trainyard.execution.s3 import S3Uri, file_digest, parse_uri
 from trainyard.execution.store import DEFAULT_BUCKET, Store
+from trainyard.execution.targets import Target
 from trainyard.families import Family
 
 
@@ -34,22 +38,64 @@ def _put_files(store: Store, family: str, path: Path, files: Sequence[Path]) -> 
     return f"{prefix}/"
 
 
-def example_data(store: Store, family: Family, python: Path) -> str:
-    """The URI of the family's example data, generated on first use by its generator in its own environment.
+Generate = Callable[[Store, Family, S3Uri], None]
+"""Stores what the family's example generator makes. Raises DataError with its last words when it fails."""
 
-    Raises DataError with the generator's last words when it fails.
-    """
-    generator = family.folder / family.example.generate
-    prefix = S3Uri(DEFAULT_BUCKET, f"{family.name}/example/{file_digest(generator)[:16]}")
+
+def example_data(store: Store, family: Family, generate: Generate) -> str:
+    """The URI of the family's example data, generated on first use; raises what ``generate`` raises."""
+    prefix = S3Uri(DEFAULT_BUCKET, f"{family.name}/example/{file_digest(_generator(family))[:16]}")
     done = prefix.join("_generated")
     if not store.objects.exists(done):
+        generate(store, family, prefix.join("data"))
+        store.objects.put_bytes(b"", done)
+    return f"{prefix.join('data')}/"
+
+
+def in_environment(python: Path) -> Generate:
+    """With the interpreter of the family's environment."""
+
+    def generate(store: Store, family: Family, to: S3Uri) -> None:
         with tempfile.TemporaryDirectory(prefix="example-", dir=store.home) as folder:
-            _generate([str(python), str(generator), "--output", folder], family.name)
+            _generate([str(python), str(_generator(family)), "--output", folder], family.name)
             files = _data_files(Path(folder))
             names = [(file.relative_to(folder).as_posix(), file) for file in files]
-            _put_missing(store, prefix.join("data"), names)
-            store.objects.put_bytes(b"", done)
-    return f"{prefix.join('data')}/"
+            _put_missing(store, to, names)
+
+    return generate
+
+
+def in_image(launcher: Launcher, target: Target) -> Generate:
+    """By a job in the family's image: who has that may lack its environment, which can be gigabytes.
+
+    Raises UserError where the job cannot be started, too.
+    """
+
+    def generate(store: Store, family: Family, to: S3Uri) -> None:
+        from trainyard.execution.jobs import run_job  # here, or `run --help` would wait for it
+
+        code, data = "/opt/ml/processing/input/example", "/opt/ml/processing/output/data"
+        generator = _generator(family)
+        folder = put_data(store, family.name, generator.parent)
+        request = JobRequest(
+            name=f"example-{family.name[:40]}-{secrets.token_hex(5)}",
+            kind="Processing",
+            image=target.name,
+            target=target,
+            command=("python3", f"{code}/{generator.name}", "--output", data),
+            resource_config="config/resourceconfig.json",
+            channels=(Channel(name="example", container_path=code, uri=folder),),
+            outputs=(Output(name="data", container_path=data, uri=f"{to}/"),),
+        )
+        outcome = run_job(store, launcher, "example", request, StopSignal(), nobody)
+        if outcome.failure:
+            raise DataError(f"the example generator of {family.name} failed: {outcome.failure}")
+
+    return generate
+
+
+def _generator(family: Family) -> Path:
+    return family.folder / family.example.generate
 
 
 def _data_files(path: Path) -> list[Path]:

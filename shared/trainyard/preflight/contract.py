@@ -6,14 +6,13 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trainyard.errors import UserError
-from trainyard.execution.data import example_data
 from trainyard.execution.launchers.containers import owning
 from trainyard.execution.store import Store
 from trainyard.families import Family
@@ -30,17 +29,13 @@ _STARTABLE = ("entry point", "architecture, size", "train", "entry scripts")  # 
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """An image and the family whose contract it must keep; ``definition`` is the family's pipeline.
-
-    ``python`` has the interpreter that generates the example's data.
-    """
+    """An image and the family whose contract it must keep; ``definition`` is the family's pipeline."""
 
     engine: Engine
     image: LocalImage
     family: Family
     root: Path
     definition: Mapping[str, Any]
-    python: Callable[[], Path]
 
 
 def contract(family: Family) -> tuple[Check[Bench], ...]:
@@ -69,10 +64,7 @@ def examine(bench: Bench, checks: Sequence[Check[Bench]], done: Sequence[Result]
 
 @contextmanager
 def full_bench(tried: Tried, home: Path) -> Iterator[Bench]:
-    """A bench with an empty store below ``home``, which is removed at the end.
-
-    Raises DataError when the example's data cannot be generated.
-    """
+    """A bench with an empty store below ``home``, which is removed at the end."""
     folder = home / "checks" / secrets.token_hex(6)
     for older in folder.parent.glob("?" * len(folder.name)):  # of checks that were killed
         _discard(older, tried.engine)
@@ -118,7 +110,7 @@ def _bench(tried: Tried, store: Store) -> Bench:
         root=tried.root,
         store=store,
         definition=tried.definition,
-        parameters={"InputDataUri": example_data(store, tried.family, tried.python()), **parameters},
+        parameters=parameters,
     )
 
 

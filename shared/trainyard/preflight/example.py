@@ -9,6 +9,7 @@ from trainyard.definition import document as documents
 from trainyard.definition.order import order
 from trainyard.errors import CheckFailed, ExecutionStopped
 from trainyard.execution.attempts import Attempt
+from trainyard.execution.data import example_data, in_image
 from trainyard.execution.executor import Executor
 from trainyard.execution.outcome import JobOutcome
 from trainyard.execution.request import Ended, JobRequest, StagedHost, StopSignal
@@ -24,10 +25,14 @@ PREPARE = "example: the steps before training"
 
 
 def prepare(bench: Bench, *, again: bool = True) -> None:
-    """Run the steps that the training waits for; without ``again`` only those that the store has no result of.
+    """Generate the example's data and run the steps that the training waits for, all in the image.
 
-    Raises CheckFailed with the reason of the step that failed.
+    Without ``again``, only those steps that the store has no result of. Raises CheckFailed with the reason of the
+    step that failed, DataError with the generator's.
     """
+    if "InputDataUri" not in bench.parameters:
+        data = example_data(bench.store, bench.family, in_image(bench.launcher, bench.target))
+        bench.parameters = {"InputDataUri": data, **bench.parameters}
     executor = _executor(bench, bench.launcher)
     for name in _before_training(bench)[0]:
         if again or bench.store.state.last_result(bench.family.name, name) is None:
