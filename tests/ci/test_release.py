@@ -10,7 +10,7 @@ import pytest
 from ci import release
 from ci.build import Build
 from tests.conftest import ROOT
-from trainyard.errors import CheckFailed, ImageRegistryError
+from trainyard.errors import CheckFailed, ImageRegistryError, SourceUnavailable
 from trainyard.images import published
 from trainyard.images.remote import DOCKER_MANIFEST
 
@@ -82,6 +82,22 @@ def test_what_does_not_pass_its_checks_is_not_noted_as_tested(project, monkeypat
     with pytest.raises(CheckFailed, match=f"{project.families[0]}: the image has not passed its checks"):
         release.test(build)
     assert build.noted("checked.json") == {}
+
+
+def test_a_source_that_cannot_be_had_ends_a_release_before_anything_is_pushed(project, registry, monkeypatch):
+    for name in ("B_SOURCE", "TRAINYARD_FAMILIES"):
+        monkeypatch.delenv(name, raising=False)
+    url = f"git+https://localhost:1/b@{'0' * 40}"
+    with (project.family(1) / "family.toml").open("a") as manifest:
+        manifest.write(f'[[image.sources]]\npackage = "b"\nvariable = "B_SOURCE"\ndefault = "{url}"\n')
+    assert project.release("plan").returncode == 0
+    built = project.release("build")
+    assert (built.returncode, len(built.stderr.splitlines())) == (SourceUnavailable.exit_code, 1)
+    assert f"b is on no package index, and its source cannot be had: {url}: " in built.stderr
+    assert "set B_SOURCE to a git URL" in built.stderr
+    for command in ("push", "scan", "publish"):  # as where nobody looks at exit codes
+        assert project.release(command).returncode != 0, command
+    assert [registry.tags(f"trainyard/{name}") for name in project.families] == [[], []]
 
 
 def test_the_plan_is_told_and_exported(project, monkeypatch, capsys):
