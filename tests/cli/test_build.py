@@ -78,6 +78,17 @@ def test_a_failing_build_pushes_nothing(build, registry, tiny, repository):  # n
     assert ImageRegistry(f"{registry.host}/failing").tags("trainyard/tiny") == []
 
 
+def test_a_source_that_cannot_be_had_hinders_no_other_family(build, repository, engine, monkeypatch):  # noqa: F811
+    monkeypatch.delenv("O_SOURCE", raising=False)
+    with (repository / "containers" / "other" / "family.toml").open("a") as manifest:
+        url = f"git+https://localhost:1/o@{'0' * 40}"
+        manifest.write(f'[[image.sources]]\npackage = "o"\nvariable = "O_SOURCE"\ndefault = "{url}"\n')
+    built = build("--changed")
+    assert (built.code, "o is on no package index" in built.err) == (35, True), built.err
+    assert engine.image(f"trainyard/tiny:{tags(repository)['tiny']}") is not None
+    assert engine.image(f"trainyard/other:{tags(repository)['other']}") is None
+
+
 def test_an_unknown_family_is_refused_before_anything_is_built(build, engine):
     refused = build("tiny", "tinny")
     assert refused.code == 11 and "tinny" in refused.err

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from trainyard.errors import StoreError
+from trainyard.errors import SourceUnavailable, StoreError
 from trainyard.execution.store import default_home
 from trainyard.families import find_families, find_family, repository_root
 from trainyard.images.build import BuildOptions, build, revision
@@ -54,10 +54,17 @@ def run(args: argparse.Namespace) -> int:
     registry = None if args.push is None else ImageRegistry(args.push)
     destination = InRegistry(registry) if registry else InEngine(find_engine())
     work = _Work(root, registry, args.cache, sys.stderr if args.json else sys.stdout)
-    results = []
+    results, unavailable = [], []
     for planned in plan(recipes, destination):
         skip = args.plan or (args.changed and planned.status == "present")
-        results.append(work.describe(planned) if skip else work.build(planned))
+        try:
+            results.append(work.describe(planned) if skip else work.build(planned))
+        except (
+            SourceUnavailable
+        ) as error:  # which says something of this machine, and nothing of other families
+            unavailable.append(error)
+    if unavailable:
+        raise unavailable[0]
     if args.json:
         print(json.dumps(results, indent=2))
     return 0
