@@ -11,9 +11,7 @@ from PIL import Image
 
 try:
     import pyspng
-except (
-    ImportError
-):  # in the tests' own environment and where preprocessing alone is wanted; Pillow does it all
+except ImportError:  # Pillow does it all
     pyspng = None
 
 Array = np.ndarray[Any, Any]

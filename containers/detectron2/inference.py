@@ -25,7 +25,8 @@ AMP = "DETECTRON2_AMP"
 
 def model_fn(model_dir: str) -> Detector:
     """One computation per worker of the server at a time, and all of them together keep the CPUs busy."""
-    workers = Settings.from_environment(os.environ).workers
+    settings = Settings.from_environment(os.environ)
+    workers = settings.workers * settings.processes
     amp = os.environ.get(AMP, "").lower() == "true"
     return detector.load(Path(model_dir), threads=max(1, available_cpus() // workers), amp=amp)
 
