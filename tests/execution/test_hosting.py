@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from trainyard.errors import EndpointError
 from trainyard.execution.container import Invocation, Reply
 from trainyard.execution.hosting import ModelServer
@@ -95,11 +96,15 @@ def folder(tmp_path) -> Path:
 
 @pytest.fixture
 def start(family_python, opt_ml, folder):
-    """A started multi-model server with the given variables, stopped after the test."""
+    """A started multi-model server with the given variables, stopped after the test.
+
+    It has one process: each would load a model for itself when it is first asked.
+    """
     servers = []
 
     def start(**environment: str) -> ModelServer:
-        container = Process(family_python, opt_ml, SAGEMAKER_MULTI_MODEL="true", **environment)
+        many = {"SAGEMAKER_MULTI_MODEL": "true", "TRAINYARD_PROCESSES": "1"}
+        container = Process(family_python, opt_ml, **many, **environment)
         server = ModelServer(container, ModelPrefix(folder, opt_ml))
         servers.append(server)
         server.start(timeout=60)
@@ -208,7 +213,7 @@ def test_a_container_that_dies_is_told_of(start):
     assert ask(server, 0).status == 200
     os.kill(server._container.process.pid, signal.SIGKILL)
     server._container.process.wait()
-    assert not server.healthy()
+    wait_until(lambda: not server.healthy())  # its workers notice in a moment
     assert server.ended().startswith("exit code -9")
     error = refusal(server, "customer_0.tar.gz")
     assert error.status == 503 and "exit code -9" in str(error)

@@ -57,7 +57,7 @@ def test_the_list_has_pages(call, make) -> None:
         make(name)
     first = call("ListFunctions", MaxItems=2)
     assert [each["FunctionName"] for each in first["Functions"]] == ["a", "b"]
-    rest = call("ListFunctions", MaxItems=2, Marker=first["NextMarker"])
+    rest = call("ListFunctions", Marker=first["NextMarker"])
     assert rest["Functions"][0]["FunctionName"] == "c"  # those of pipelines/lambdas follow
     assert rest["NextMarker"] is None
     with pytest.raises(DataError, match="Invalid Marker: 'x'"):
