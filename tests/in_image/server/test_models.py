@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 
+from tests.conftest import wait_until
 from trainyard.in_image.handler_errors import Refused
 from trainyard.in_image.opt_ml import OptMl
 from trainyard.in_image.server.channel import Channel, encode
@@ -193,9 +194,9 @@ def test_a_model_that_is_used_stays_until_it_is_not(team):
     using.wait(10)
     unloading = threading.Thread(target=models.unload, args=("a",))
     unloading.start()
-    unloading.join(0.2)
+    wait_until(lambda: other.page("", 1) == ([], ""))
+    assert status_of(other.call, "a", str) == 404  # nobody new has it
     assert unloading.is_alive()
-    assert status_of(other.call, "a", str) == 404  # but nobody new has it
     go_on.set()
     unloading.join(10)
     assert not unloading.is_alive()
