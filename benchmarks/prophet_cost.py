@@ -3,7 +3,7 @@
     python3 benchmarks/prophet_cost.py [--customers 10000000] [--milliseconds 0.6]
 
 Needs no packages. --milliseconds is what one process takes from a customer's CSV to its archive, which
-benchmarks/prophet_job.py measures. docs/decisions/029 says what follows from it, and where the prices are from.
+benchmarks/prophet_job.py measures. docs/decisions/028 says what follows from it, and where the prices are from.
 """
 
 from __future__ import annotations
