@@ -81,6 +81,9 @@ def trend(parameters: Parameters, t: np.ndarray[Any, Any]) -> np.ndarray[Any, An
     if parameters.growth == "logistic":
         return _logistic(parameters, t) * parameters.y_scale
     changepoints = parameters.changepoints
+    if len(changepoints) and t.min() >= changepoints[-1]:
+        rate, offset = parameters.at_the_end
+        return (rate * t + offset) * parameters.y_scale
     passed = (changepoints[None, :] <= t[:, None]) * parameters.delta
     rate = passed.sum(axis=1) + parameters.k
     offset = (passed * -changepoints).sum(axis=1) + parameters.m

@@ -69,6 +69,11 @@ class Parameters:
         return self.changepoint_offsets / self.t_scale
 
     @cached_property
+    def at_the_end(self) -> tuple[float, float]:
+        """The trend's rate and offset behind the last changepoint, where nearly all forecasts are."""
+        return self.delta.sum() + self.k, (self.delta * -self.changepoints).sum() + self.m
+
+    @cached_property
     def waves(self) -> Waves:
         """What does not change from one forecast to the next."""
         orders = [np.arange(1, season.order + 1) / season.period for season in self.seasonalities]
