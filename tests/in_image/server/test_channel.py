@@ -76,3 +76,15 @@ def test_a_channel_that_cannot_go_on_says_so(ends):
         assert json.loads(other.recv(100)) == ALIVE
     finally:
         threading.excepthook = hook
+
+
+def test_who_waits_for_an_answer_is_told_that_none_will_come(ends):
+    channel, other = ends
+    channel.listen(None, lambda: None)
+    with ThreadPoolExecutor(1) as threads:
+        asking = threads.submit(channel.ask, "reserve", "a")
+        assert other.recv(1000)
+        other.close()
+        with pytest.raises(Refused, match="the server is ending") as refused:
+            asking.result(10)
+    assert refused.value.status_code == 503

@@ -51,6 +51,8 @@ class Channel:
                     self._take(json.loads(line), told)
         finally:  # whatever happened: the others wait for this process's answers
             ended()
+            for answer in list(self._questions.values()):
+                answer.set_result({"status": 503, "message": "the server is ending"})
 
     def _take(self, message: Message, told: Callable[[Message], None] | None) -> None:
         if message == ALIVE:
