@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import require_sources
+from tests.containers.warm_process import Started, warm_process
 from trainyard import families
 from trainyard.execution.environments import Environments
 
@@ -82,57 +82,14 @@ def run_light(environment: Callable[..., dict[str, str]]) -> Callable[..., Any]:
     return run
 
 
-class Started:
-    """A script that runs in a fork of the warm process."""
-
-    def __init__(self, ask: Callable[[dict[str, Any]], int], pid: int, log: Path) -> None:
-        self._ask, self.pid, self._log = ask, pid, log
-        self.ended = False
-
-    def text(self) -> str:
-        return self._log.read_text() if self._log.exists() else ""
-
-    def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def wait(self) -> int:
-        """The exit code; minus the signal's number if one ended it."""
-        self.ended = True
-        return self._ask({"wait": self.pid})
-
-
 @pytest.fixture(scope="session")
 def start(
     family_python: Path, environment: Callable[..., dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Started]]:
     """Start one of the family's scripts, or any other, in a process that has Detectron2 imported already."""
-    logs, all_started = tmp_path_factory.mktemp("logs"), []
-    paths = os.pathsep.join(map(str, (FAMILY, SHARED)))
-    warm = subprocess.Popen(
-        [str(family_python), "-B", str(Path(__file__).parent / "warm.py")],
-        env=environment(logs, PYTHONPATH=paths), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-    def ask(request: dict[str, Any]) -> int:
-        assert warm.stdin and warm.stdout
-        warm.stdin.write(json.dumps(request) + "\n")
-        warm.stdin.flush()
-        return int(warm.stdout.readline())
-
-    def start(script: str, base: Path, *arguments: str, **more: str) -> Started:
-        log = logs / f"{len(all_started)}.log"
-        command = [str(FAMILY / script), *arguments]
-        pid = ask({"start": command, "environment": environment(base, **more), "log": str(log)})
-        all_started.append(Started(ask, pid, log))
-        return all_started[-1]
-
-    yield start
-    for left in all_started:
-        if not left.ended:  # its test has failed
-            left.signal(signal.SIGTERM)
-    warm.stdin.close()
-    warm.wait(10)
-    warm.stdout.close()
+    logs = tmp_path_factory.mktemp("logs")
+    with warm_process(family_python, FAMILY, ("training_process", "launch"), environment, logs) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

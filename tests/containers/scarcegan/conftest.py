@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.containers.warm_process import Started, warm_process
 from trainyard import families
 from trainyard.execution.environments import Environments
 
@@ -64,51 +64,14 @@ def run(family_python: Path, environment: Callable[..., dict[str, str]]) -> Call
     return run
 
 
-class Started:
-    """A script that runs in a fork of the warm process."""
-
-    def __init__(self, ask: Callable[[dict[str, Any]], int], pid: int, log: Path) -> None:
-        self._ask, self.pid, self._log = ask, pid, log
-
-    def text(self) -> str:
-        return self._log.read_text()
-
-    def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def wait(self) -> int:
-        """The exit code; minus the signal's number if one ended it."""
-        return self._ask({"wait": self.pid})
-
-
 @pytest.fixture(scope="session")
 def start(
     family_python: Path, environment: Callable[..., dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Started]]:
     """Start one of the family's scripts, or any other, in a process that has TensorFlow imported already."""
     logs = tmp_path_factory.mktemp("logs")
-    paths = os.pathsep.join(map(str, (FAMILY, SHARED)))
-    warm = subprocess.Popen(
-        [str(family_python), "-B", str(Path(__file__).parent / "warm.py")],
-        env=environment(logs, PYTHONPATH=paths), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-    def ask(request: dict[str, Any]) -> int:
-        assert warm.stdin and warm.stdout
-        warm.stdin.write(json.dumps(request) + "\n")
-        warm.stdin.flush()
-        return int(warm.stdout.readline())
-
-    def start(script: str, base: Path, *arguments: str, **more: str) -> Started:
-        log = logs / f"{len(list(logs.iterdir()))}.log"
-        command = [str(FAMILY / script), *arguments]
-        pid = ask({"start": command, "environment": environment(base, **more), "log": str(log)})
-        return Started(ask, pid, log)
-
-    yield start
-    warm.stdin.close()
-    warm.wait(10)
-    warm.stdout.close()
+    with warm_process(family_python, FAMILY, ("tensor", "tf.__version__"), environment, logs) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""Runs scripts in forks of a process that has imported Detectron2 already, which takes seconds each time.
+"""Runs scripts in forks of a process that has imported its framework already, which takes seconds each time.
+
+    warm.py MODULE NAME: to import the module and look the name up in it imports the framework
 
 Reads one JSON request per line: ``{"start": [script, arguments...], "environment": {...}, "log": file}`` is answered
 with the process's id, ``{"wait": id}`` with its exit code.
@@ -6,11 +8,13 @@ with the process's id, ``{"wait": id}`` with its exit code.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import runpy
 import sys
 import traceback
+from operator import attrgetter
 from pathlib import Path
 
 
@@ -34,9 +38,8 @@ def child(request):
 
 
 def main():
-    import training_process
-
-    assert training_process.launch
+    module, name = sys.argv[1:]
+    attrgetter(name)(importlib.import_module(module))
     for line in sys.stdin:
         request = json.loads(line)
         if "wait" in request:
